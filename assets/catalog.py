@@ -1,0 +1,411 @@
+"""The catalog: the kinds and the views, as data (DESIGN 4)."""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, cast, get_args
+
+import orjson
+
+from assets.errors import CatalogProblem, InvalidCatalog
+from assets.schema import Kind, Record, SchemaProblem, Type, parse_kind, reference_at, step_into
+
+References = Literal["reject", "hold", "allow"]
+REFERENCES: Final[tuple[References, ...]] = get_args(References)
+
+DEPTH_DEFAULT: Final = 8
+"""References away from its root at which a view ends unless it says otherwise."""
+
+DEPTH_MAX: Final = 64
+"""The largest `depth` a view may ask for."""
+
+VIEWS_FILE: Final = "views.toml"
+_KIND_FILE: Final = re.compile(r"kinds/([A-Za-z_][A-Za-z0-9_]*)(?:\.([1-9][0-9]*))?\.avsc\Z")
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*\Z")
+_BOOST: Final = re.compile(r"(?P<path>[^^]+?)(?:\^(?P<boost>[0-9]+(?:\.[0-9]+)?))?\Z")
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a view's documents are searched by. Paths are dotted field names from the view's content."""
+
+    text: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Path of a string (or of a record or array: every string inside) to its boost."""
+    facets: tuple[str, ...] = ()
+    """Paths of values to count and filter by."""
+    date: str | None = None
+    """Path of a timestamp, a date or RFC 3339 text: what newest and oldest mean."""
+
+
+@dataclass(frozen=True)
+class ViewDefinition:
+    """One view: its root kind and the references to expand."""
+
+    name: str
+    root: str
+    expand: tuple[str, ...] = ()
+    """Dotted reference paths from the root; a `*` at the end follows the last step again and again."""
+    depth: int = DEPTH_DEFAULT
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """What to embed of a kind, wherever it appears in this view; a kind not named is embedded whole."""
+    search: Search = field(default_factory=Search)
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The kinds and the views that one log is read with."""
+
+    kinds: Mapping[str, Kind]
+    views: Mapping[str, ViewDefinition]
+    references: References
+    digest: str
+    """SHA-256 of the files that shape views, hex: equal digests, equal views."""
+    files: Mapping[str, str]
+    """What it was read from: path inside the catalog to text."""
+
+
+def load_catalog(folder: Path) -> Catalog:
+    """The catalog in a folder.
+
+    Raises:
+        InvalidCatalog: with every problem found, each with file, line and remedy.
+    """
+    if not folder.is_dir():
+        raise InvalidCatalog([CatalogProblem(str(folder), None, "there is no such folder", "Name a catalog's folder")])
+    files: dict[str, str] = {}
+    for path in sorted([*folder.glob("kinds/*.avsc"), folder / VIEWS_FILE]):
+        name = path.relative_to(folder).as_posix()
+        try:
+            files[name] = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise InvalidCatalog(
+                [CatalogProblem(name, None, f"{folder} has no {name}", "Every catalog has one")]
+            ) from None
+        except (UnicodeDecodeError, OSError) as error:
+            raise InvalidCatalog([CatalogProblem(name, None, f"can't be read: {error}", "Save it as UTF-8")]) from None
+    return parse_catalog(files)
+
+
+def newsroom_catalog() -> Catalog:
+    """The built-in catalog."""
+    return load_catalog(Path(__file__).parent / "newsroom" / "catalog")
+
+
+def parse_catalog(files: Mapping[str, str]) -> Catalog:
+    """The catalog in these files (path inside the catalog: text).
+
+    Raises:
+        InvalidCatalog: with every problem found, each with file, line and remedy.
+    """
+    problems: list[CatalogProblem] = []
+    kinds = _parse_kinds(files, problems)
+    document = _parse_toml(files.get(VIEWS_FILE, ""), problems)
+    reader = _ViewsReader(files.get(VIEWS_FILE, ""), kinds, problems)
+    references, views = reader.read(document)
+    if not kinds and not problems:
+        problems.append(CatalogProblem("kinds", None, "there is no kind", "Add kinds/NAME.avsc with an Avro record"))
+    if problems:
+        raise InvalidCatalog(problems)
+    shaping = {name: text for name, text in sorted(files.items()) if not _is_old_version(name)}
+    digest = hashlib.sha256(orjson.dumps(shaping, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return Catalog(kinds, views, references, digest, dict(files))
+
+
+def _is_old_version(name: str) -> bool:
+    match = _KIND_FILE.match(name)
+    return match is not None and match[2] is not None
+
+
+def _parse_kinds(files: Mapping[str, str], problems: list[CatalogProblem]) -> dict[str, Kind]:
+    current: dict[str, str] = {}
+    older: dict[str, dict[int, str]] = {}
+    for name in files:
+        if not name.startswith("kinds/"):
+            continue
+        match = _KIND_FILE.match(name)
+        if match is None:
+            problems.append(
+                CatalogProblem(name, None, "the file's name is not KIND.avsc or KIND.VERSION.avsc", "Rename it")
+            )
+        elif match[2] is None:
+            current[match[1]] = name
+        else:
+            older.setdefault(match[1], {})[int(match[2])] = name
+    kinds: dict[str, Kind] = {}
+    for kind, name in current.items():
+        versions = [files[file] for _, file in sorted(older.get(kind, {}).items())]
+        try:
+            kinds[kind] = parse_kind(kind, files[name], versions)
+        except SchemaProblem as problem:
+            line = problem.line if problem.line is not None else _line_of(files[name], *problem.needles)
+            problems.append(CatalogProblem(name, line, problem.problem, problem.remedy))
+    for kind, versions in older.items():
+        if kind not in current:
+            problems.append(
+                CatalogProblem(
+                    versions[min(versions)], None, f"there is no kinds/{kind}.avsc", "Add the current schema"
+                )
+            )
+    for kind in kinds.values():
+        for reference in kind.references:
+            for target in reference.kinds:
+                if target not in current:
+                    name = current[kind.name]
+                    problems.append(
+                        CatalogProblem(
+                            name,
+                            _line_of(files[name], f'"{reference.path.rpartition(".")[2]}"', f'"{target}"'),
+                            f"{reference.path} refers to the kind {target}, which is not in the catalog",
+                            f"Add kinds/{target}.avsc or correct `kinds`",
+                        )
+                    )
+    return kinds
+
+
+def _parse_toml(text: str, problems: list[CatalogProblem]) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        problems.append(
+            CatalogProblem(VIEWS_FILE, int(line[1]) if line else None, f"not TOML: {error}", "Correct the syntax")
+        )
+        return {}
+
+
+@dataclass
+class _ViewsReader:
+    """Reads views.toml against the kinds; collects problems instead of stopping at the first."""
+
+    text: str
+    kinds: Mapping[str, Kind]
+    problems: list[CatalogProblem]
+
+    def read(self, document: Mapping[str, Any]) -> tuple[References, dict[str, ViewDefinition]]:
+        references: Any = document.get("references", "reject")
+        if references not in REFERENCES:
+            self._problem(("references",), f"references = {references!r}", f"Use one of {', '.join(REFERENCES)}")
+            references = "reject"
+        for name in document.keys() - {"references", "views"}:
+            self._problem((name,), f"unknown setting {name}", "Known at the top are references and [views.NAME]")
+        tables: Any = document.get("views", {})
+        if not isinstance(tables, dict):
+            self._problem(("views",), "views is not a table", "Write [views.NAME]")
+            tables = {}
+        views: dict[str, ViewDefinition] = {}
+        for name, table in cast("dict[str, Any]", tables).items():
+            place = f"views.{name}"
+            if not _NAME.match(name):
+                self._problem((place, name), f"{name!r} is no view name", "Use letters, digits, _ and -")
+            elif not isinstance(table, dict):
+                self._problem((place, name), f"views.{name} is not a table", f"Write [views.{name}]")
+            else:
+                view = self._view(name, cast("dict[str, Any]", table))
+                if view is not None:
+                    views[name] = view
+        return references, views
+
+    def _view(self, name: str, table: dict[str, Any]) -> ViewDefinition | None:
+        place = f"[views.{name}"
+        for key in table.keys() - {"root", "expand", "depth", "fields", "search"}:
+            self._problem(
+                (place, key), f"unknown setting {key} in view {name}", "Known are root, expand, depth, fields, search"
+            )
+        root = table.get("root")
+        if not isinstance(root, str) or root not in self.kinds:
+            known = ", ".join(sorted(self.kinds)) or "none that could be read"
+            self._problem((place, "root"), f"view {name} has root {root!r}", f"Use a kind of this catalog: {known}")
+            return None
+        depth = table.get("depth", DEPTH_DEFAULT)
+        if not isinstance(depth, int) or isinstance(depth, bool) or not 0 <= depth <= DEPTH_MAX:
+            self._problem(
+                (place, "depth"), f"view {name} has depth {depth!r}", f"Use a whole number from 0 to {DEPTH_MAX}"
+            )
+            depth = DEPTH_DEFAULT
+        fields = self._fields(name, table.get("fields", {}))
+        expand = self._expand(name, root, table.get("expand", []))
+        view = ViewDefinition(name, root, expand, depth, fields)
+        return ViewDefinition(name, root, expand, depth, fields, self._search(view, table.get("search", {})))
+
+    def _fields(self, view: str, table: Any) -> dict[str, tuple[str, ...]]:
+        place = f"[views.{view}"
+        if not isinstance(table, dict):
+            self._problem((place, "fields"), "fields is not a table", 'Write fields.KIND = ["FIELD", ...]')
+            return {}
+        chosen: dict[str, tuple[str, ...]] = {}
+        for kind, names in cast("dict[str, Any]", table).items():
+            if kind not in self.kinds:
+                self._problem(
+                    (place, "fields", kind),
+                    f"fields.{kind} names no kind",
+                    f"Kinds are {', '.join(sorted(self.kinds))}",
+                )
+                continue
+            known = self.kinds[kind].record.fields
+            for name in self._strings((place, "fields", kind), names):
+                if name not in known and name != "uri":
+                    self._problem(
+                        (place, f"fields.{kind}", f'"{name}"'),
+                        f"{kind} has no field {name}",
+                        f"Its fields are {', '.join(known)}",
+                    )
+            chosen[kind] = tuple(self._strings((), names))
+        return chosen
+
+    def _expand(self, view: str, root: str, paths: Any) -> tuple[str, ...]:
+        place = (f"[views.{view}", "expand")
+        good: list[str] = []
+        for path in self._strings(place, paths):
+            fault = self._path_fault(root, path)
+            if fault is None:
+                good.append(path)
+            else:
+                self._problem((*place, f'"{path}"'), f"view {view} expands {path!r}, but {fault[0]}", fault[1])
+        return tuple(good)
+
+    def _path_fault(self, root: str, path: str) -> tuple[str, str] | None:
+        """Why an expand path means nothing, and the remedy; None when it is good."""
+        starred = path.endswith("*")
+        steps = path.removesuffix("*").split(".")
+        if "*" in path.removesuffix("*"):
+            return "a * stands before its end", "Put * on the last step only"
+        places: list[tuple[str, Type]] = [(root, self.kinds[root].record)]
+        reference = None
+        at_asset = True
+        for number, step in enumerate(steps):
+            at_asset = all(isinstance(type_, Record) and type_ is self.kinds[kind].record for kind, type_ in places)
+            stepped = [(kind, inner) for kind, type_ in places for inner in step_into(type_, step)]
+            if not stepped:
+                names = sorted({name for _, type_ in places for name in step_names(type_)})
+                owner = ".".join(steps[:number]) or root
+                return f"{owner} has no field {step!r}", f"There are {', '.join(names) or 'none'}"
+            references = [reference_at(inner) for _, inner in stepped]
+            if any(references) and not all(references):
+                return f"{step!r} is a reference in one branch of a union and something else in another", "Rename one"
+            reference = next((found for found in references if found), None)
+            if reference is not None:
+                targets = dict.fromkeys(kind for found in references if found for kind in found)
+                places = [(kind, self.kinds[kind].record) for kind in targets if kind in self.kinds]
+            else:
+                places = stepped
+        if reference is None:
+            return "it does not end at a reference", 'End it at a field with "logicalType": "asset-ref"'
+        if starred and not at_asset:
+            return "* is on a field inside a record", "Put * on a direct field of an asset"
+        return None
+
+    def _search(self, view: ViewDefinition, table: Any) -> Search:
+        place = (f"[views.{view.name}", "search")
+        if not isinstance(table, dict):
+            self._problem(place, "search is not a table", 'Write search.text = ["FIELD", ...]')
+            return Search()
+        settings = cast("dict[str, Any]", table)
+        for key in settings.keys() - {"text", "facets", "date"}:
+            self._problem((*place, key), f"unknown setting search.{key}", "Known are text, facets and date")
+        text: dict[str, float] = {}
+        for entry in self._strings((*place, "text"), settings.get("text", [])):
+            match = _BOOST.match(entry)
+            path = match["path"] if match else entry
+            if self._searchable((*place, "text", f'"{entry}"'), view, path, {"string", "record"}) and match:
+                text[path] = float(match["boost"] or 1)
+        facets = [
+            path
+            for path in self._strings((*place, "facets"), settings.get("facets", []))
+            if self._searchable((*place, "facets", f'"{path}"'), view, path, {"string", "number", "boolean", "time"})
+        ]
+        date: Any = settings.get("date")
+        if date is not None and not (
+            isinstance(date, str) and self._searchable((*place, "date"), view, date, {"string", "time"})
+        ):
+            date = None
+        return Search(text, tuple(facets), date)
+
+    def _searchable(self, place: tuple[str, ...], view: ViewDefinition, path: str, wanted: set[str]) -> bool:
+        types = list(content_types(self.kinds, view, path))
+        if not types:
+            self._problem(
+                place,
+                f"the content of view {view.name} has no {path!r}",
+                "Name a field of the root, or of what `expand` and `fields` bring in",
+            )
+            return False
+        classes = {type_.search_class for type_ in types}
+        if not classes <= wanted:
+            self._problem(place, f"{path!r} is {' or '.join(sorted(classes))}", f"Use a {' or '.join(sorted(wanted))}")
+            return False
+        return True
+
+    def _strings(self, place: tuple[str, ...], value: Any) -> Sequence[str]:
+        if isinstance(value, list) and all(isinstance(item, str) for item in cast("list[Any]", value)):
+            return cast("list[str]", value)
+        if place:
+            self._problem(place, f"{place[-1]} is not an array of strings", 'Write ["...", "..."]')
+        return ()
+
+    def _problem(self, needles: tuple[str, ...], problem: str, remedy: str) -> None:
+        self.problems.append(CatalogProblem(VIEWS_FILE, _line_of(self.text, *needles), problem, remedy))
+
+
+def step_names(type_: Type) -> Iterator[str]:
+    """The field names that a path may step to from a type."""
+    if isinstance(type_, Record):
+        yield from type_.fields
+    else:
+        for inner in type_.inner:
+            yield from step_names(inner)
+
+
+def content_types(kinds: Mapping[str, Kind], view: ViewDefinition, path: str) -> Iterator[Type]:
+    """The types at a dotted path of a view's content, through expanded references; none when there is no such path."""
+    expanded = {
+        ".".join(parts[: n + 1])
+        for entry in view.expand
+        for parts in [entry.removesuffix("*").split(".")]
+        for n in range(len(parts))
+    }
+    repeated = [tuple(entry[:-1].rpartition(".")[::2]) for entry in view.expand if entry.endswith("*")]
+
+    def is_expanded(prefix: str) -> bool:
+        if prefix in expanded:
+            return True
+        # `tags.parent*`: tags.parent.parent... ends in steps that are all `parent`.
+        return any(
+            prefix.startswith(f"{base}.{step}" if base else step)
+            and set(prefix.removeprefix(base).strip(".").split(".")) == {step}
+            for base, step in repeated
+        )
+
+    def embedded(kind: str) -> Record:
+        chosen = view.fields.get(kind)
+        record = kinds[kind].record
+        fields = {name: type_ for name, type_ in record.fields.items() if chosen is None or name in chosen}
+        return Record("record", fields={"uri": Type("string"), **fields})
+
+    places: list[Type] = [embedded(view.root)]
+    steps = path.split(".")
+    for number, step in enumerate(steps):
+        places = [inner for type_ in places for inner in step_into(type_, step)]
+        prefix = ".".join(steps[: number + 1])
+        through: list[Type] = []
+        for type_ in places:
+            targets = reference_at(type_)
+            if targets and is_expanded(prefix):
+                through.extend(embedded(kind) for kind in targets if kind in kinds)
+            else:
+                through.append(type_)
+        places = through
+    yield from places
+
+
+def _line_of(text: str, *needles: str) -> int | None:
+    """The line where the last needle stands, each looked for behind the one before; a needle not found is skipped."""
+    position = 0
+    found = False
+    for needle in needles:
+        at = text.find(needle, position)
+        if at >= 0:
+            position, found = at, True
+    return text.count("\n", 0, position) + 1 if found else None

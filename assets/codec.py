@@ -1,0 +1,206 @@
+"""Payloads: Avro in Confluent wire format, and back (magic 0, schema id in four big-endian bytes, the record).
+
+Two libraries do the work. cavro reads and writes in a third to a half of the time, where a message's schema is the
+present one and has no logical type but those handled here; fastavro does the rest: decimals, and messages of older
+schemas, read by Avro's rules of schema resolution. The tests hold each against the other.
+"""
+
+# cavro has no types, fastavro half of them.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+import struct
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from typing import Any, Final, NamedTuple, cast
+
+import cavro
+import fastavro
+
+from assets.errors import IncompatibleSchema, InvalidMessage, Undecodable
+from assets.forms import Forms, all_native, forms_of
+from assets.limits import MESSAGE_BYTES_MAX
+from assets.model import RegisteredSchema
+from assets.schema import Kind, Record, SchemaProblem, Type, incompatibility, parse_record
+
+MAGIC: Final = b"\x00"
+HEADER_BYTES: Final = 5
+
+_ID: Final = struct.Struct(">I")
+
+
+_FAST_OPTIONS: Final[Any] = cavro.DEFAULT_OPTIONS.replace(
+    record_decodes_to_dict=True, record_allow_extra_fields=False, logical_types=()
+)
+_ONE_BYTE: Final[Any] = cavro.Schema('{"type": "fixed", "name": "one", "size": 1}', _FAST_OPTIONS)
+
+
+class _Schema(NamedTuple):
+    """How to read what one registered schema wrote."""
+
+    kind: str
+    writer: Any = None
+    """The schema as cavro takes it, where that can read it alone; else as fastavro takes it."""
+    reader: Any = None
+    """What fastavro resolves it to; None where cavro reads."""
+    record: Record | None = None
+    """What it is read as; None where the catalog no longer has the kind, or can't read this."""
+    forms: Forms | None = None
+    problem: str | None = None
+
+
+class _Writer(NamedTuple):
+    """How to write a kind."""
+
+    fast: Any
+    """The schema as cavro takes it, or None where fastavro writes."""
+    plain: Any
+    forms: Forms | None
+
+
+class Codec:
+    """Encodes and decodes the payloads of one log, as one catalog reads them."""
+
+    def __init__(self, kinds: Mapping[str, Kind], schemas: Iterable[RegisteredSchema]) -> None:
+        self._writers = {name: _writer(kind) for name, kind in kinds.items()}
+        self._kinds = kinds
+        self._schemas = {schema.id: self._prepare(schema) for schema in schemas}
+
+    def encode(self, kind: str, schema_id: int, data: dict[str, Any]) -> bytes:
+        """The payload of valid data; `data` itself may be changed on the way.
+
+        Raises:
+            InvalidMessage: when the schema has no room for it.
+        """
+        writer = self._writers[kind]
+        header = MAGIC + _ID.pack(schema_id)
+        try:
+            if writer.forms is not None:
+                writer.forms.parse(data)
+            if writer.fast is not None:
+                value = header + writer.fast.binary_encode(data)
+            else:
+                buffer = BytesIO()
+                fastavro.schemaless_writer(buffer, writer.plain, data, strict_allow_default=True)
+                value = header + buffer.getvalue()
+        except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+            raise InvalidMessage("data", f"does not fit the schema of {kind}: {error}") from None
+        if len(value) > MESSAGE_BYTES_MAX:
+            raise InvalidMessage("data", f"takes {len(value):,} bytes; a message may have {MESSAGE_BYTES_MAX:,}")
+        return value
+
+    def decode(self, kind: str, value: bytes) -> dict[str, Any]:
+        """The data in a payload of this kind, in the present schema's fields and order.
+
+        Dates and times are `date` and `datetime`, which orjson writes as RFC 3339; all else is as in JSON.
+
+        Raises:
+            Undecodable: with a code: `too-large`, `bad-framing`, `unknown-schema`, `kind-mismatch`,
+                `schema-mismatch`, `malformed-avro`.
+        """
+        if len(value) > MESSAGE_BYTES_MAX:
+            raise Undecodable("too-large", f"{len(value):,} bytes; a message may have {MESSAGE_BYTES_MAX:,}")
+        if value[:1] != MAGIC or len(value) < HEADER_BYTES:
+            raise Undecodable("bad-framing", "it does not begin with magic 0 and a schema id")
+        (schema_id,) = _ID.unpack_from(value, 1)
+        schema = self._schemas.get(schema_id)
+        if schema is None:
+            raise Undecodable("unknown-schema", f"schema id {schema_id} is not registered beside the log")
+        if schema.kind != kind:
+            raise Undecodable("kind-mismatch", f"schema {schema_id} is of {schema.kind}, the URI of {kind}")
+        if schema.record is None:
+            raise Undecodable("schema-mismatch", schema.problem or f"the catalog has no kind {kind}")
+        try:
+            data = _read_fast(schema, value) if schema.reader is None else _read_resolved(schema, value)
+            if schema.forms is not None:
+                schema.forms.show(data)
+        except Undecodable:
+            raise
+        # The libraries answer malformed bytes with whatever they lead to: EOFError, IndexError, UnicodeDecodeError...
+        except Exception as error:
+            raise Undecodable("malformed-avro", f"{type(error).__name__}: {error}") from None
+        return data
+
+    def _prepare(self, schema: RegisteredSchema) -> _Schema:
+        try:
+            record, _ = parse_record(schema.kind, schema.text)
+        except SchemaProblem as problem:
+            return _Schema(schema.kind, problem=problem.problem)
+        kind = self._kinds.get(schema.kind)
+        if kind is None:
+            return _Schema(schema.kind)
+        writer = self._writers[schema.kind]
+        if kind.text == schema.text:
+            reader = None if writer.fast is not None else writer.plain
+            return _Schema(schema.kind, writer.fast or writer.plain, reader, kind.record, writer.forms)
+        reason = incompatibility(kind.record, record)
+        if reason is not None:
+            return _Schema(schema.kind, problem=reason)
+        return _Schema(schema.kind, _plain(schema.text), writer.plain, kind.record, writer.forms)
+
+
+def check_compatibility(kinds: Mapping[str, Kind], schemas: Iterable[RegisteredSchema]) -> None:
+    """Whether these kinds can read every schema version ever used in a log.
+
+    Raises:
+        IncompatibleSchema: at the first version that a kind can't read.
+    """
+    for schema in schemas:
+        kind = kinds.get(schema.kind)
+        if kind is None or kind.text == schema.text:
+            continue
+        record, _ = parse_record(schema.kind, schema.text)
+        reason = incompatibility(kind.record, record)
+        if reason is not None:
+            raise IncompatibleSchema(schema.kind, schema.version, reason)
+
+
+def _writer(kind: Kind) -> _Writer:
+    forms = forms_of(kind.record)
+    fast: Any = cavro.Schema(kind.text, _FAST_OPTIONS) if all_native(kind.record) else None
+    return _Writer(fast, _plain(kind.text), forms)
+
+
+def _plain(text: str) -> Any:
+    """A schema as fastavro takes it, without the logical types that are handled here."""
+    return fastavro.parse_schema(without_native(orjson.loads(text)), named_schemas={})
+
+
+def _read_fast(schema: _Schema, value: bytes) -> dict[str, Any]:
+    reader: Any = cavro.MemoryReader(memoryview(value)[HEADER_BYTES:])
+    data = schema.writer.binary_read(reader)
+    try:
+        _ONE_BYTE.binary_read(reader)
+    except EOFError:
+        return data
+    raise Undecodable("malformed-avro", "bytes are left behind the record")
+
+
+def _read_resolved(schema: _Schema, value: bytes) -> dict[str, Any]:
+    buffer = BytesIO(value)
+    buffer.seek(HEADER_BYTES)
+    data = fastavro.schemaless_reader(buffer, schema.writer, schema.reader)
+    if buffer.tell() != len(value):
+        raise Undecodable("malformed-avro", "bytes are left behind the record")
+    assert schema.record is not None
+    return _in_order(schema.record, data)
+
+
+def _in_order(type_: Type, value: Any) -> Any:
+    """A value with its records' fields in the schema's order: fastavro puts defaults behind what was written."""
+    if isinstance(type_, Record) and isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {name: _in_order(inner, fields[name]) for name, inner in type_.fields.items()}
+    if type_.name == "array" and isinstance(value, list):
+        return [_in_order(type_.inner[0], item) for item in cast("list[Any]", value)]
+    if type_.name == "map" and isinstance(value, dict):
+        return {key: _in_order(type_.inner[0], item) for key, item in cast("dict[str, Any]", value).items()}
+    if type_.name == "union":
+        for branch in type_.inner:
+            if _fits(branch, value):
+                return _in_order(branch, value)
+    return value
+
+
+def _fits(type_: Type, value: Any) -> bool:
+    if isinstance(type_, Record):
+        return isinstance(value, dict) and cast("dict[str, Any]", value).keys() == type_.fields.keys()
+    return (type_.name == "array" and isinstance(value, list)) or (type_.name == "map" and isinstance(value, dict))

@@ -1,0 +1,150 @@
+"""Forms: values that stand in JSON otherwise than the Avro libraries take them: dates, times, decimals and bytes."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final, NamedTuple, cast
+
+from assets.schema import Record, Type
+
+
+class Form(NamedTuple):
+    """How a value stands in JSON, where that is not how the Avro libraries take it."""
+
+    parse: Callable[[str], Any]
+    """From JSON's text."""
+    show: Callable[[Any], Any]
+    """To text, or to a date or datetime that orjson writes as RFC 3339."""
+    native: bool = True
+    """Whether we do all of it; otherwise fastavro's own logical type takes part."""
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY: Final = date(1970, 1, 1)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def _since_epoch(unit: timedelta) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        return (datetime.fromisoformat(text) - _EPOCH) // unit
+
+    return parse
+
+
+def _after_epoch(unit: timedelta) -> Callable[[int], datetime]:
+    def show(value: int) -> datetime:
+        return _EPOCH + value * unit
+
+    return show
+
+
+def _days(text: str) -> int:
+    return (date.fromisoformat(text) - _EPOCH_DAY).days
+
+
+def _day(value: int) -> date:
+    return _EPOCH_DAY + timedelta(days=value)
+
+
+_DECIMAL: Final = Form(Decimal, str, native=False)
+_TIME: Final = Form(time.fromisoformat, str, native=False)
+_BYTES: Final = Form(partial(bytes, encoding="latin-1"), partial(str, encoding="latin-1"))
+FORMS: Final[Mapping[tuple[str, str | None], Form]] = {
+    ("long", "timestamp-millis"): Form(_since_epoch(_MILLISECOND), _after_epoch(_MILLISECOND)),
+    ("long", "timestamp-micros"): Form(_since_epoch(_MICROSECOND), _after_epoch(_MICROSECOND)),
+    ("int", "date"): Form(_days, _day),
+    ("int", "time-millis"): _TIME,
+    ("long", "time-micros"): _TIME,
+    ("bytes", "decimal"): _DECIMAL,
+    ("fixed", "decimal"): _DECIMAL,
+    ("bytes", None): _BYTES,
+    ("fixed", None): _BYTES,
+}
+"""Bytes are as in Avro's JSON encoding: a character each."""
+
+
+class Forms:
+    """The places of a type whose JSON form is not what the Avro libraries take; it visits nothing else."""
+
+    def __init__(self, type_: Type) -> None:
+        self.name = type_.name
+        self.form = FORMS.get((type_.name, type_.logical))
+        self.inner = [made for inner in type_.inner if (made := forms_of(inner))]
+        fields = type_.fields.items() if isinstance(type_, Record) else ()
+        made = [(name, forms) for name, inner in fields if (forms := forms_of(inner))]
+        self.values = [(name, forms.form) for name, forms in made if forms.form is not None]
+        self.fields = [(name, forms) for name, forms in made if forms.form is None]
+
+    def parse(self, value: Any) -> Any:
+        """From JSON to what the libraries take; records, arrays and maps are changed in place."""
+        if self.form is not None:
+            return self.form.parse(value) if isinstance(value, str) else value
+        if isinstance(value, dict):
+            record = cast("dict[str, Any]", value)
+            for name, form in self.values:
+                if isinstance(record.get(name), str):
+                    record[name] = form.parse(record[name])
+        return self._through(value, Forms.parse)
+
+    def show(self, value: Any) -> Any:
+        """The inverse of `parse`."""
+        if self.form is not None:
+            return None if value is None else self.form.show(value)
+        if isinstance(value, dict):
+            record = cast("dict[str, Any]", value)
+            for name, form in self.values:
+                if record.get(name) is not None:
+                    record[name] = form.show(record[name])
+        return self._through(value, Forms.show)
+
+    def _through(self, value: Any, convert: Callable[["Forms", Any], Any]) -> Any:
+        if self.name == "union":
+            for branch in self.inner:
+                value = convert(branch, value)
+        elif isinstance(value, list) and self.name == "array":
+            items = cast("list[Any]", value)
+            items[:] = [convert(self.inner[0], item) for item in items]
+        elif isinstance(value, dict):
+            record = cast("dict[str, Any]", value)
+            if self.name == "map":
+                record.update((key, convert(self.inner[0], item)) for key, item in record.items())
+            for name, forms in self.fields:
+                if name in record:
+                    record[name] = convert(forms, record[name])
+        return cast("Any", value)
+
+
+def forms_of(type_: Type) -> Forms | None:
+    """The forms in a type, None where there are none."""
+    made = Forms(type_)
+    if made.name == "union" and len(made.inner) == 1 and made.inner[0].form is not None:
+        # A nullable value: `parse` and `show` leave null alone.
+        return made.inner[0]
+    return made if made.form or made.inner or made.values or made.fields else None
+
+
+def all_native(type_: Type) -> bool:
+    """Whether no library's own logical types are needed to read and write it."""
+    form = FORMS.get((type_.name, type_.logical))
+    if form is not None and not form.native:
+        return False
+    inner = (*type_.inner, *type_.fields.values()) if isinstance(type_, Record) else type_.inner
+    return all(map(all_native, inner))
+
+
+def without_native(schema: Any) -> Any:
+    """An Avro schema without the logical types that are handled here."""
+    if isinstance(schema, list):
+        return [without_native(item) for item in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    entries = cast("dict[str, Any]", schema)
+    form = FORMS.get((str(entries.get("type")), entries.get("logicalType")))
+    # A default is a value: what looks like a schema in it is none.
+    return {
+        key: value if key == "default" else without_native(value)
+        for key, value in entries.items()
+        if key != "logicalType" or form is None or not form.native
+    }

@@ -1,0 +1,94 @@
+"""What every log must do; the contract suite in tests/contract says it as tests."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from assets.model import Message, Receipt, RegisteredSchema, Transaction
+
+
+class Log(Protocol):
+    """One ordered log, kept for ever, with the schemas and catalogs that explain it beside it.
+
+    Readers see whole transactions only, in offset order, without gaps in what was committed. An instance may
+    move between threads but is used by one at a time; several instances, in several processes, may share a log.
+    """
+
+    @property
+    def url(self) -> str:
+        """The URL that opens this log again, in any process and working directory."""
+        ...
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether offsets rise by exactly one (Kafka's may have gaps)."""
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Hold the log for writing: what is read inside stays true until the end, what is appended becomes durable
+        and visible at the end, all of it, or none of it when the block raises.
+
+        Raises:
+            LogBusy: when another writer held it for too long.
+        """
+        ...
+
+    def append(self, transactions: Iterable[Transaction]) -> list[Receipt]:
+        """Append whole transactions, inside `writing()`. The receipts count only once `writing()` has ended well."""
+        ...
+
+    def receipts(self, ids: Sequence[str]) -> Mapping[str, Receipt]:
+        """The receipts of those ids that are in the log; inside `writing()` with what was appended there."""
+        ...
+
+    def latest(self, uris: Sequence[str]) -> Mapping[str, int]:
+        """The offset of each URI's last message, for those that have one; inside `writing()` as above."""
+        ...
+
+    def published(self, uris: Sequence[str]) -> set[str]:
+        """Those of the URIs that were published at least once (unpublished since or not); inside `writing()` as above."""
+        ...
+
+    def last_offset(self) -> int:
+        """The offset of the last message, -1 in an empty log."""
+        ...
+
+    def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
+        """Messages from offset `start` to offset `last`, both included; `last` None: to the log's end as of now."""
+        ...
+
+    def history(self, uri: str, last: int | None = None) -> Iterator[Message]:
+        """One URI's messages up to offset `last`, newest first."""
+        ...
+
+    def offset_at(self, time: int) -> int:
+        """The highest offset of a message published at or before `time` (microseconds since the epoch), -1 if none."""
+        ...
+
+    def wait_past(self, offset: int, timeout_seconds: float) -> int:
+        """Wait until the log's last offset is above `offset`, or the time is up; returns the last offset."""
+        ...
+
+    def register_schema(self, kind: str, text: str) -> RegisteredSchema:
+        """Keep a schema for ever; the same text again gives the same registration. Not inside `writing()`."""
+        ...
+
+    def schemas(self) -> Sequence[RegisteredSchema]:
+        """Every schema ever registered, by id."""
+        ...
+
+    def save_catalog(self, digest: str, files: Mapping[str, str]) -> None:
+        """Make these files (path inside the catalog: text) the log's catalog; earlier ones are kept."""
+        ...
+
+    def catalog_files(self) -> Mapping[str, str] | None:
+        """The files of the log's present catalog, None before one was saved."""
+        ...
+
+    def verify(self) -> Sequence[str]:
+        """What is wrong with the storage itself, one sentence each; empty when all is well."""
+        ...
+
+    def close(self) -> None:
+        """Release what is open; the log itself stays."""
+        ...

@@ -1,0 +1,358 @@
+"""A kind's Avro schema: read, checked, and laid out so that paths and references can be followed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, cast
+
+import fastavro
+import fastavro.schema
+import orjson
+
+from assets.limits import SCHEMA_DEPTH_MAX
+
+SearchClass = Literal["string", "number", "boolean", "time", "record", "bytes", "null"]
+
+REFERENCE: Final = "asset-ref"
+"""The logical type of a string that is another asset's URI."""
+
+_PRIMITIVES: Final = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+_TIMES: Final = {
+    ("long", "timestamp-millis"),
+    ("long", "timestamp-micros"),
+    ("int", "date"),
+}
+_SEARCH_CLASSES: Final[Mapping[str, SearchClass]] = {
+    "null": "null",
+    "boolean": "boolean",
+    "int": "number",
+    "long": "number",
+    "float": "number",
+    "double": "number",
+    "bytes": "bytes",
+    "fixed": "bytes",
+    "string": "string",
+    "enum": "string",
+    "map": "record",
+    "record": "record",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Type:
+    """A type of a schema, names resolved. `inner` are an array's items, a map's values, a union's branches."""
+
+    name: str
+    logical: str | None = None
+    inner: tuple["Type", ...] = ()
+    symbols: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    """Of a reference: the kinds it may point at."""
+    size: int = 0
+    """Of a fixed: bytes."""
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is one reference, neither nullable nor an array."""
+        return bool(self.kinds)
+
+    @property
+    def search_class(self) -> SearchClass:
+        """What a search can do with it; an array or a nullable type is what it holds."""
+        if self.name in ("array", "union"):
+            classes: set[SearchClass] = {inner.search_class for inner in self.inner if inner.name != "null"}
+            return classes.pop() if len(classes) == 1 else "record"
+        if (self.name, self.logical) in _TIMES:
+            return "time"
+        return _SEARCH_CLASSES[self.name]
+
+
+@dataclass(frozen=True, eq=False)
+class Record(Type):
+    """A record. `defaults` has the fields that may be left out of a message."""
+
+    fields: Mapping[str, Type] = field(default_factory=dict[str, Type])
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A place in a kind where references stand: its dotted path and the kinds they may point at."""
+
+    path: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What an asset is: its present schema and the references in it."""
+
+    name: str
+    text: str
+    """The present schema, compact JSON."""
+    parsed: Any
+    """The same as fastavro takes it."""
+    record: Record
+    references: tuple[Reference, ...]
+    older: tuple[str, ...]
+    """Earlier schemas that came with the catalog, oldest first, compact JSON."""
+
+
+class SchemaProblem(Exception):
+    """One thing wrong with a schema; `needles` stand in its text where it is."""
+
+    def __init__(self, problem: str, remedy: str, *needles: str, line: int | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+        self.needles = needles
+        self.line = line
+
+
+def parse_kind(kind: str, text: str, older: Sequence[str]) -> Kind:
+    """The kind in an Avro schema's text, and in its earlier versions' texts.
+
+    Raises:
+        SchemaProblem: at the first thing wrong.
+    """
+    schema, parsed = _parse_avro(text)
+    record = _record(kind, schema)
+    versions: list[str] = []
+    for number, version in enumerate(older, 1):
+        try:
+            old, _ = _parse_avro(version)
+            old_record = _record(kind, old)
+        except SchemaProblem as problem:
+            raise SchemaProblem(f"version {number} of {kind}: {problem.problem}", problem.remedy) from None
+        reason = incompatibility(record, old_record)
+        if reason is not None:
+            raise SchemaProblem(
+                f"it can't read messages of version {number}: {reason}",
+                "Give new fields a default and keep the types of old ones",
+                f'"{reason.split()[0].rpartition(".")[2]}"',
+            )
+        versions.append(_compact(old))
+    return Kind(kind, _compact(schema), parsed, record, tuple(_references(record, "")), tuple(versions))
+
+
+def parse_record(kind: str, text: str) -> tuple[Record, Any]:
+    """The record in a schema's text, and the same as fastavro takes it.
+
+    Raises:
+        SchemaProblem: at the first thing wrong.
+    """
+    schema, parsed = _parse_avro(text)
+    return _record(kind, schema), parsed
+
+
+def step_into(type_: Type, step: str) -> Iterator[Type]:
+    """The types that one dotted step leads to: into records, through arrays, nullables and unions, not into maps."""
+    if isinstance(type_, Record):
+        if step in type_.fields:
+            yield type_.fields[step]
+    elif type_.name in ("array", "union"):
+        for inner in type_.inner:
+            yield from step_into(inner, step)
+
+
+def reference_at(type_: Type) -> tuple[str, ...]:
+    """The kinds that a type refers to, when it is a reference: alone, nullable or in an array; else empty."""
+    if type_.name in ("array", "union"):
+        inner = [branch for branch in type_.inner if branch.name != "null"]
+        return reference_at(inner[0]) if len(inner) == 1 else ()
+    return type_.kinds
+
+
+def incompatibility(reader: Type, writer: Type, path: str = "") -> str | None:
+    """Why what `writer` wrote can't be read as `reader` (Avro 1.12, Schema Resolution); None when it can."""
+    here = path or "it"
+    if writer.name == "union":
+        return next(filter(None, (incompatibility(reader, branch, path) for branch in writer.inner)), None)
+    if reader.name == "union":
+        if any(incompatibility(branch, writer, path) is None for branch in reader.inner):
+            return None
+        return f"{here} may be {writer.name}, which is not among its types now"
+    if isinstance(reader, Record) and isinstance(writer, Record):
+        for name, type_ in reader.fields.items():
+            place = f"{path}.{name}" if path else name
+            old = next((old for old in (name, *reader.aliases.get(name, ())) if old in writer.fields), None)
+            if old is not None:
+                reason = incompatibility(type_, writer.fields[old], place)
+                if reason is not None:
+                    return reason
+            elif name not in reader.defaults:
+                return f"{place} is new and has no default"
+        return None
+    if reader.name != writer.name:
+        return (
+            None if reader.name in _PROMOTIONS.get(writer.name, ()) else f"{here} was {writer.name}, is {reader.name}"
+        )
+    if reader.kinds and writer.kinds and not set(writer.kinds) <= set(reader.kinds):
+        return f"{here} referred to {', '.join(writer.kinds)}, now only to {', '.join(reader.kinds)}"
+    if reader.name == "enum" and not set(writer.symbols) <= set(reader.symbols):
+        return f"{here} had the symbols {', '.join(sorted(set(writer.symbols) - set(reader.symbols)))}, and has not now"
+    if reader.size != writer.size:
+        return f"{here} had {writer.size} bytes, has {reader.size}"
+    if reader.logical not in (writer.logical, REFERENCE) and writer.logical != REFERENCE:
+        return f"{here} had logical type {writer.logical}, has {reader.logical}"
+    for new, old in zip(reader.inner, writer.inner, strict=True):
+        reason = incompatibility(new, old, path)
+        if reason is not None:
+            return reason
+    return None
+
+
+_PROMOTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "int": ("long", "float", "double"),
+    "long": ("float", "double"),
+    "float": ("double",),
+    "string": ("bytes",),
+    "bytes": ("string",),
+}
+
+
+def _parse_avro(text: str) -> tuple[Any, Any]:
+    try:
+        schema: Any = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise SchemaProblem(f"not JSON: {error.msg}", "Correct the syntax", line=error.lineno) from None
+    try:
+        # fastavro names repeated types by reference and marks what it has seen: give it a copy of its own.
+        parsed = fastavro.parse_schema(orjson.loads(text), named_schemas={}, expand=False)
+    except fastavro.schema.SchemaParseException as error:
+        raise SchemaProblem(f"not an Avro schema: {error}", "See the Avro specification, Schema Declaration") from None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise SchemaProblem(
+            f"not an Avro schema: {type(error).__name__} {error}", "See the Avro specification, Schema Declaration"
+        ) from None
+    return schema, parsed
+
+
+def _compact(schema: Any) -> str:
+    return orjson.dumps(schema).decode()
+
+
+def _record(kind: str, schema: Any) -> Record:
+    if not isinstance(schema, dict) or cast("dict[str, Any]", schema).get("type") != "record":
+        raise SchemaProblem("a kind's schema must be an Avro record", 'Write {"type": "record", "name": ...}')
+    named = cast("dict[str, Any]", schema)
+    if named["name"].rpartition(".")[2] != kind:
+        raise SchemaProblem(
+            f"the record's name is {named['name']}, the file's {kind}", "Make them the same", f'"{named["name"]}"'
+        )
+    record = _Reader().read(schema, (), named.get("namespace", ""))
+    assert isinstance(record, Record)
+    if "uri" in record.fields:
+        raise SchemaProblem("a field is named uri", "Rename it: every asset has its URI as `uri`", '"uri"')
+    return record
+
+
+class _Reader:
+    """Builds the `Type` tree; fastavro has already checked that it is Avro."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, Type] = {}
+
+    def read(self, schema: Any, inside: tuple[str, ...], namespace: str) -> Type:
+        if len(inside) > SCHEMA_DEPTH_MAX:
+            raise SchemaProblem(f"types are nested more than {SCHEMA_DEPTH_MAX} deep", "Make it flatter")
+        if isinstance(schema, str):
+            return self._by_name(schema, inside, namespace)
+        if isinstance(schema, list):
+            return self._union([self.read(branch, inside, namespace) for branch in cast("list[Any]", schema)])
+        document = cast("dict[str, Any]", schema)
+        name: Any = document["type"]
+        if not isinstance(name, str):
+            return self.read(name, inside, namespace)
+        if name in ("record", "error", "enum", "fixed"):
+            return self._declared(name, document, inside, namespace)
+        if name in ("array", "map"):
+            inner = self.read(document["items" if name == "array" else "values"], (*inside, name), namespace)
+            if _is_zero_width(inner):
+                raise SchemaProblem(
+                    f"{'items of an array' if name == 'array' else 'values of a map'} take no bytes,"
+                    " so that a few bytes could stand for billions of them",
+                    "Give them a type that holds something",
+                )
+            return Type(name, inner=(inner,))
+        if name in _PRIMITIVES:
+            return self._primitive(name, document)
+        return self._by_name(name, inside, namespace)
+
+    def _by_name(self, name: str, inside: tuple[str, ...], namespace: str) -> Type:
+        if name in _PRIMITIVES:
+            return Type(name)
+        full = name if "." in name or not namespace else f"{namespace}.{name}"
+        if full in inside:
+            raise SchemaProblem(
+                f"record {name} contains itself", "Make the inner one an asset of its own and refer to it", f'"{name}"'
+            )
+        return self._named.get(full) or self._named[name]
+
+    def _declared(self, type_: str, document: dict[str, Any], inside: tuple[str, ...], namespace: str) -> Type:
+        name: str = document["name"]
+        namespace = name.rpartition(".")[0] or document.get("namespace", namespace)
+        full = name if "." in name or not namespace else f"{namespace}.{name}"
+        if type_ == "enum":
+            made = Type("enum", symbols=tuple(document["symbols"]))
+        elif type_ == "fixed":
+            made = Type("fixed", document.get("logicalType"), size=document["size"])
+        else:
+            fields: dict[str, Type] = {}
+            defaults: dict[str, Any] = {}
+            aliases: dict[str, tuple[str, ...]] = {}
+            for entry in document["fields"]:
+                fields[entry["name"]] = self.read(entry["type"], (*inside, full), namespace)
+                if "default" in entry:
+                    defaults[entry["name"]] = entry["default"]
+                if entry.get("aliases"):
+                    aliases[entry["name"]] = tuple(entry["aliases"])
+            made = Record("record", fields=fields, defaults=defaults, aliases=aliases)
+        self._named[full] = made
+        return made
+
+    def _primitive(self, name: str, document: dict[str, Any]) -> Type:
+        logical: Any = document.get("logicalType")
+        if logical != REFERENCE:
+            return Type(name, logical)
+        kinds: Any = document.get("kinds")
+        named = cast("list[Any]", kinds) if isinstance(kinds, list) else []
+        if name != "string" or not named or not all(isinstance(kind, str) for kind in named):
+            raise SchemaProblem(
+                f"an {REFERENCE} must be a string with the kinds it may point at",
+                f'Write {{"type": "string", "logicalType": "{REFERENCE}", "kinds": ["image"]}}',
+                f'"{REFERENCE}"',
+            )
+        return Type(name, REFERENCE, kinds=tuple(named))
+
+    def _union(self, branches: list[Type]) -> Type:
+        holds = [branch for branch in branches if branch.name != "null"]
+        if len(holds) > 1 and any(_holds_reference(branch) for branch in holds):
+            raise SchemaProblem(
+                f"a union offers an {REFERENCE} beside another type, so that a value can't tell which it is",
+                f'Use ["null", {REFERENCE}] or a field of its own',
+                f'"{REFERENCE}"',
+            )
+        return Type("union", inner=tuple(branches))
+
+
+def _holds_reference(type_: Type) -> bool:
+    """Whether values of this type are references or arrays of them; records are told apart by their fields."""
+    return bool(type_.kinds) or (type_.name == "array" and any(_holds_reference(inner) for inner in type_.inner))
+
+
+def _is_zero_width(type_: Type) -> bool:
+    if isinstance(type_, Record):
+        return all(_is_zero_width(inner) for inner in type_.fields.values())
+    return type_.name == "null" or (type_.name == "fixed" and type_.size == 0)
+
+
+def _references(type_: Type, path: str) -> Iterator[Reference]:
+    if isinstance(type_, Record):
+        for name, inner in type_.fields.items():
+            yield from _references(inner, f"{path}.{name}" if path else name)
+    elif type_.kinds:
+        yield Reference(path, type_.kinds)
+    else:
+        for inner in type_.inner:
+            yield from _references(inner, path)

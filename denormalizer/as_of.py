@@ -1,0 +1,54 @@
+"""Single views at one watermark, from the messages of the few assets they need: nothing else is read."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from assets.errors import Undecodable
+from assets.model import Message, kind_of
+from denormalizer.expansion import Asset, Bounds, Expander
+from denormalizer.fold import Decode
+from denormalizer.fragments import Renderer
+from denormalizer.plan import Plan
+from denormalizer.view import View
+
+History = Callable[[str], Iterable[Message]]
+"""One asset's messages up to the watermark, newest first."""
+
+
+class AsOf:
+    """The assets and views at one watermark."""
+
+    def __init__(self, plan: Plan, decode: Decode, history: History, bounds: Bounds = Bounds()) -> None:
+        self._plan = plan
+        self._decode = decode
+        self._history = history
+        self._renderer = Renderer(plan)
+        self._assets: dict[str, Asset | None] = {}
+        self._expander = Expander(self.asset, bounds)
+
+    def asset(self, uri: str) -> Asset | None:
+        """The latest version that can be read, None where there is none. A kind that is in no view has none."""
+        if uri not in self._assets:
+            self._assets[uri] = self._load(uri)
+        return self._assets[uri]
+
+    def views(self, uri: str, view: str | None = None) -> Iterator[View]:
+        """The views rooted at a URI, or the one of that name."""
+        root = self.asset(uri)
+        if root is not None:
+            for plan in self._plan.roots.get(root.kind, ()):
+                if view in (None, plan.definition.name):
+                    yield self._expander.expand(plan, uri, root)
+
+    def _load(self, uri: str) -> Asset | None:
+        kind = kind_of(uri)
+        if kind not in self._plan.shapes:
+            return None
+        for message in self._history(uri):
+            if message.value is None:
+                return Asset(uri, kind, message.offset, None)
+            try:
+                rendered = self._renderer.render(kind, uri, self._decode(kind, message.value))
+            except (Undecodable, TypeError, ValueError):
+                continue
+            return Asset(uri, kind, message.offset, rendered)
+        return None

@@ -1,0 +1,216 @@
+"""The fold: messages in log order become content views. The one state transition that everything else drives.
+
+Batch applies a range and emits once; stream emits at each micro-batch; as-of stops early; verification does it again.
+How the messages are cut into emissions never changes a byte of a view.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+from assets.errors import Undecodable
+from assets.model import NEVER, Message, kind_of
+from denormalizer.dependencies import Referrers, dependents
+from denormalizer.errors import OutOfOrder
+from denormalizer.expansion import Asset, Bounds, Expander
+from denormalizer.fragments import Rendered, Renderer
+from denormalizer.plan import Plan, ViewPlan
+from denormalizer.view import View
+
+Decode = Callable[[str, bytes], dict[str, Any]]
+"""A payload's data, by its kind; raises `Undecodable`."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The part of the root URIs that one fold emits views of."""
+
+    number: int = 0
+    count: int = 1
+
+    def owns(self, uri: str) -> bool:
+        """Whether this shard emits the views rooted at a URI; every URI is owned by exactly one shard."""
+        return self.count == 1 or crc32(uri.encode()) % self.count == self.number
+
+
+WHOLE: Final = Shard()
+
+
+class DeadLetter(NamedTuple):
+    """A message that could not be processed, as the fold met it."""
+
+    offset: int
+    uri: str
+    code: str
+    reason: str
+    value: bytes
+
+
+class _Pending(Asset):
+    """An asset of another shard that no view has asked for yet: not decoded."""
+
+    __slots__ = ("previous", "value")
+
+    def __init__(self, uri: str, kind: str, offset: int, value: bytes, previous: Asset | None) -> None:
+        super().__init__(uri, kind, offset, None)
+        self.value = value
+        self.previous = previous
+        """What stands if this one turns out not to decode."""
+
+
+class Fold:
+    """Applies messages and emits the views they change.
+
+    It holds the latest version of every asset its views may need, and from the second emission on who refers to whom.
+    """
+
+    def __init__(
+        self, plan: Plan, decode: Decode, *, shard: Shard = WHOLE, contiguous: bool = True, bounds: Bounds = Bounds()
+    ) -> None:
+        self._plan = plan
+        self._decode = decode
+        self._shard = shard
+        self._contiguous = contiguous
+        self._renderer = Renderer(plan)
+        self._assets: dict[str, Asset] = {}
+        # One shard owns every URI, so that nothing is pending: the dictionary itself is the quickest lookup.
+        self._expander = Expander(self._assets.get if shard.count == 1 else self._lookup, bounds)
+        self._changed: dict[str, None] = {}
+        self._referrers: Referrers | None = None
+        self._emitted_through: int | None = None
+        self.watermark = NEVER
+        """The offset of the last message applied."""
+        self.dead_letters: list[DeadLetter] = []
+        """What this shard's own messages could not be read; the driver takes them from here."""
+
+    def apply(self, messages: Iterable[Message]) -> None:
+        """Take messages in. Those already applied are dropped.
+
+        Raises:
+            OutOfOrder: when one was skipped; nothing behind the gap is applied.
+        """
+        kinds = self._plan.shapes
+        dependencies = self._plan.dependencies
+        owns = self._shard.owns
+        contiguous = self._contiguous
+        assets = self._assets
+        # Before the first emission every view is due: which assets changed need not be known.
+        changed = None if self._emitted_through is None else self._changed
+        watermark = self.watermark
+        try:
+            for message in messages:
+                offset = message.offset
+                if offset <= watermark:
+                    continue
+                if contiguous and offset != watermark + 1:
+                    raise OutOfOrder(offset, watermark + 1)
+                watermark = offset
+                uri = message.uri
+                kind = kind_of(uri)
+                if kind not in kinds:
+                    continue
+                value = message.value
+                if value is None:
+                    if owns(uri) or kind in dependencies:
+                        assets[uri] = Asset(uri, kind, offset, None)
+                    else:
+                        continue
+                elif owns(uri):
+                    rendered = self._render(message, kind)
+                    if rendered is None:
+                        continue
+                    assets[uri] = Asset(uri, kind, offset, rendered)
+                elif kind in dependencies:
+                    assets[uri] = _Pending(uri, kind, offset, value, assets.get(uri))
+                else:
+                    continue
+                if changed is not None:
+                    changed[uri] = None
+        finally:
+            self.watermark = watermark
+
+    def emit(self) -> Iterator[View]:
+        """The views that changed since the last emission, at the present watermark.
+
+        To be taken to its end before more is applied; one given up half-way is emitted again, whole.
+        """
+        self._expander.forget()
+        for view, uri in self._dirty():
+            root = self._lookup(uri)
+            if root is not None:
+                emitted = self._expander.expand(view, uri, root)
+                if self._emitted_through is None or emitted.version > self._emitted_through:
+                    yield emitted
+        self._emitted_through = self.watermark
+        self._changed.clear()
+
+    def dependents(self, uri: str) -> Iterator[View]:
+        """The views that a change of one asset would touch, as they are now."""
+        self._expander.forget()
+        key = f'"{uri}":'.encode()
+        for view, root_uri in dependents(self._plan, self._indexed_referrers(), [uri]):
+            root = self._lookup(root_uri)
+            if root is not None and self._shard.owns(root_uri):
+                found = self._expander.expand(view, root_uri, root)
+                if key in found.sources:
+                    yield found
+
+    def _dirty(self) -> Iterator[tuple[ViewPlan, str]]:
+        """The views to expand, by definition and root URI."""
+        roots = self._plan.roots
+        if self._emitted_through is None:
+            # The first emission is of every view: who refers to whom need not be known.
+            for uri, asset in list(self._assets.items()):
+                if asset.kind in roots and self._shard.owns(uri):
+                    for view in roots[asset.kind]:
+                        yield view, uri
+            return
+        referrers = self._indexed_referrers()
+        for uri in self._changed:
+            asset = self._lookup(uri)
+            referrers.update(uri, asset.rendered if asset is not None else None)
+        for view, uri in dependents(self._plan, referrers, self._changed):
+            if self._shard.owns(uri):
+                yield view, uri
+
+    def _indexed_referrers(self) -> Referrers:
+        if self._referrers is None:
+            self._referrers = Referrers()
+            for uri in list(self._assets):
+                asset = self._lookup(uri)
+                if asset is not None:
+                    self._referrers.update(uri, asset.rendered)
+        return self._referrers
+
+    def _lookup(self, uri: str) -> Asset | None:
+        asset = self._assets.get(uri)
+        return self._settle(uri, asset) if type(asset) is _Pending else asset
+
+    def _settle(self, uri: str, pending: Asset | None) -> Asset | None:
+        """Decode an asset of another shard, now that it is asked for; that shard reports what can't be read."""
+        asset = pending
+        while isinstance(asset, _Pending):
+            try:
+                rendered = self._renderer.render(asset.kind, uri, self._decode(asset.kind, asset.value))
+            except (Undecodable, TypeError, ValueError):
+                asset = asset.previous
+            else:
+                asset = Asset(uri, asset.kind, asset.offset, rendered)
+        if asset is None:
+            del self._assets[uri]
+        else:
+            self._assets[uri] = asset
+        return asset
+
+    def _render(self, message: Message, kind: str) -> list[Rendered] | None:
+        """The message's asset, rendered; None, and a dead letter, when it can't be read."""
+        assert message.value is not None
+        try:
+            return self._renderer.render(kind, message.uri, self._decode(kind, message.value))
+        except Undecodable as error:
+            letter = DeadLetter(message.offset, message.uri, error.code, error.reason, message.value)
+        except (TypeError, ValueError) as error:
+            letter = DeadLetter(message.offset, message.uri, "unrenderable", str(error), message.value)
+        self.dead_letters.append(letter)
+        return None

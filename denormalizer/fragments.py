@@ -1,0 +1,178 @@
+"""Rendering: an asset's data to ready JSON, once per version, cut open where other assets will stand.
+
+A view is later a join of these pieces. The holes are found by one serialisation: every reference to expand is replaced
+by a byte that JSON text can't contain, and the text is cut there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, cast
+
+import orjson
+
+from assets.schema import Kind
+from denormalizer.plan import Plan, Shape
+
+_CUT: Final = b"\0"
+_HOLE: Final = orjson.Fragment(_CUT)
+_OPTIONS: Final = orjson.OPT_UTC_Z
+
+
+class Fragments(NamedTuple):
+    """Rendered JSON with holes: `pieces` has one more than `holes`."""
+
+    pieces: list[bytes]
+    holes: list[tuple[int, Any]]
+    """In the order of the text: the number of the hole's reference in its shape, and what stands there: a URI, or
+    a list of URIs."""
+
+
+Rendered = bytes | Fragments
+"""Bytes where nothing is to be expanded, which is most."""
+
+
+class Renderer:
+    """Renders assets of the kinds of a plan. Shapes with the same fields are one serialisation, cut at all their holes."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._kinds = {kind: _KindRenderer(shapes, plan.catalog.kinds[kind]) for kind, shapes in plan.shapes.items()}
+
+    def render(self, kind: str, uri: str, data: dict[str, Any]) -> list[Rendered]:
+        """The asset in each of its kind's shapes; `data` is taken apart on the way.
+
+        Raises:
+            orjson.JSONEncodeError: when the data holds what JSON can't.
+        """
+        return self._kinds[kind].render(b'{"uri":"%b"' % uri.encode(), data)
+
+
+def references(rendered: list[Rendered]) -> Iterator[str]:
+    """The URIs in the holes of a rendered asset: what its views look up."""
+    for shape in rendered:
+        if isinstance(shape, Fragments):
+            for _, value in shape.holes:
+                yield from uris(value)
+
+
+def to_json(value: Any) -> bytes:
+    """Decoded data as JSON, its dates and times as RFC 3339 in UTC."""
+    return orjson.dumps(value, option=_OPTIONS)
+
+
+class _Cut(NamedTuple):
+    """One serialisation of some fields, and the shapes that are made from it."""
+
+    fields: tuple[str, ...] | None
+    """None for all of them."""
+    tree: "_Tree"
+    shapes: tuple[tuple[int, tuple[int | None, ...] | None], ...]
+    """The number of each shape, and what its holes are among those of the cut: None where the URIs stay. None in place
+    of it all where they are the same."""
+
+
+class _KindRenderer:
+    def __init__(self, shapes: Sequence[Shape], kind: Kind) -> None:
+        all_fields = tuple(kind.record.fields)
+        self._count = len(shapes)
+        self._cuts: list[_Cut] = []
+        for fields in dict.fromkeys(shape.fields for shape in shapes):
+            alike = [(number, shape) for number, shape in enumerate(shapes) if shape.fields == fields]
+            wanted = {path for _, shape in alike for path in shape.holes}
+            # In the schema's order, which is the text's: the holes are numbered as they are met.
+            paths = list(dict.fromkeys(found.path for found in kind.references if found.path in wanted))
+            made = tuple(
+                (
+                    number,
+                    None
+                    if list(shape.holes) == paths
+                    else tuple(shape.holes.index(path) if path in shape.holes else None for path in paths),
+                )
+                for number, shape in alike
+            )
+            tree = _tree({tuple(path.split(".")): number for number, path in enumerate(paths)})
+            self._cuts.append(_Cut(None if fields == all_fields else fields, tree, made))
+
+    def render(self, start: bytes, data: dict[str, Any]) -> list[Rendered]:
+        rendered: list[Rendered] = [b""] * self._count
+        last = len(self._cuts) - 1
+        for number, cut in enumerate(self._cuts):
+            chosen = data if cut.fields is None else {name: data[name] for name in cut.fields}
+            holes: list[tuple[int, Any]] = []
+            filled: list[tuple[dict[str, Any], str, Any]] = []
+            _cut_open(chosen, cut.tree, holes, filled)
+            text = start + (b"," + to_json(chosen)[1:] if chosen else b"}")
+            if number < last:
+                for record, name, value in filled:
+                    record[name] = value
+            whole: Rendered = Fragments(text.split(_CUT), holes) if holes else text
+            for shape, kept in cut.shapes:
+                rendered[shape] = whole if kept is None or isinstance(whole, bytes) else _narrow(whole, kept)
+        return rendered
+
+
+def _narrow(whole: Fragments, kept: tuple[int | None, ...]) -> Rendered:
+    """The same text with fewer holes: the others are filled with the URIs themselves."""
+    piece = whole.pieces[0]
+    pieces: list[bytes] = []
+    holes: list[tuple[int, Any]] = []
+    for number, (hole, value) in enumerate(whole.holes, 1):
+        narrowed = kept[hole]
+        if narrowed is None:
+            piece = b"%b%b%b" % (piece, to_json(value), whole.pieces[number])
+        else:
+            pieces.append(piece)
+            holes.append((narrowed, value))
+            piece = whole.pieces[number]
+    if not holes:
+        return piece
+    pieces.append(piece)
+    return Fragments(pieces, holes)
+
+
+# Field name to the number of the hole there, or to what is inside.
+_Tree = list[tuple[str, Any]]
+
+
+def _tree(paths: Mapping[tuple[str, ...], int]) -> _Tree:
+    inside: dict[str, dict[tuple[str, ...], int]] = {}
+    tree: dict[str, Any] = {}
+    for path, number in paths.items():
+        tree[path[0]] = number
+        if len(path) > 1:
+            inside.setdefault(path[0], {})[path[1:]] = number
+    return [(name, _tree(inside[name]) if name in inside else number) for name, number in tree.items()]
+
+
+def _cut_open(
+    record: dict[str, Any], tree: _Tree, holes: list[tuple[int, Any]], filled: list[tuple[dict[str, Any], str, Any]]
+) -> None:
+    for name, branch in tree:
+        value = record.get(name)
+        if not value:
+            continue
+        if type(branch) is int:
+            holes.append((branch, value))
+            filled.append((record, name, value))
+            record[name] = _HOLE
+        elif isinstance(value, dict):
+            _cut_open(cast("dict[str, Any]", value), branch, holes, filled)
+        elif isinstance(value, list):
+            _cut_open_items(cast("list[Any]", value), branch, holes, filled)
+
+
+def _cut_open_items(
+    items: list[Any], tree: _Tree, holes: list[tuple[int, Any]], filled: list[tuple[dict[str, Any], str, Any]]
+) -> None:
+    for item in items:
+        if isinstance(item, dict):
+            _cut_open(cast("dict[str, Any]", item), tree, holes, filled)
+        elif isinstance(item, list):
+            _cut_open_items(cast("list[Any]", item), tree, holes, filled)
+
+
+def uris(value: Any) -> Iterator[str]:
+    """The URIs in what stands in one hole."""
+    if isinstance(value, str):
+        yield value
+    elif value is not None:
+        for item in value:
+            yield from uris(item)

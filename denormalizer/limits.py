@@ -1,0 +1,12 @@
+"""Every bound of the denormalizer, with its unit."""
+
+from typing import Final
+
+VIEW_NODES_MAX: Final = 50_000
+"""Assets looked up for one view, repeated ones counted each time."""
+
+VIEW_BYTES_MAX: Final = 10 * 1024 * 1024
+"""Bytes of one view's content, about: what is cut is the expansion that would go beyond."""
+
+SUBTREES_KEPT_MAX: Final = 100_000
+"""Expanded subtrees kept for other views during one emission."""

@@ -1,0 +1,57 @@
+"""Content views in, search out: one port, and an adapter for each place an index can live.
+
+A view record goes in with its version and comes out byte for byte; in between, what the catalog's `search` names becomes
+words, facets and dates to search by. Nothing here knows how views are made, and no engine's syntax gets through.
+"""
+
+from pathlib import Path
+
+from indexers.errors import UnusableIndex
+from indexers.jsonl import JsonlIndex
+from indexers.memory import MemoryIndex, shared
+from indexers.port import Facet, Highlight, Hit, Index, IndexInfo, Query, Results, Sort
+from indexers.query import Expression, parse
+from indexers.tantivy import TantivyIndex
+
+__all__ = [
+    "Expression",
+    "Facet",
+    "Highlight",
+    "Hit",
+    "Index",
+    "IndexInfo",
+    "Query",
+    "Results",
+    "Sort",
+    "open_index",
+    "parse",
+]
+
+_KNOWN = "Use tantivy:PATH, jsonl:PATH, memory: or memory:NAME"
+
+
+def open_index(url: str) -> Index:
+    """The index at a URL; nothing is made or read before it is used.
+
+    `tantivy:PATH` is a folder, `jsonl:PATH` a file of records; `memory:` is the caller's own, `memory:NAME` shared in
+    this process.
+
+    Raises:
+        UnusableIndex: the URL names no kind of index that we have.
+    """
+    scheme, colon, rest = url.partition(":")
+    if not colon:
+        raise UnusableIndex(url, "this is no index's URL", _KNOWN)
+    match scheme:
+        case "memory":
+            return shared(rest) if rest else MemoryIndex(url)
+        case "tantivy" if rest:
+            return TantivyIndex(Path(rest))
+        case "jsonl" if rest:
+            return JsonlIndex(Path(rest))
+        case "tantivy" | "jsonl":
+            raise UnusableIndex(url, "the path is missing", f"Write {scheme}:PATH")
+        case "http" | "https":
+            raise UnusableIndex(url, "Elasticsearch is not in this version", _KNOWN)
+        case _:
+            raise UnusableIndex(url, f"there is no kind of index called {scheme!r}", _KNOWN)

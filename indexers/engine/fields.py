@@ -1,0 +1,109 @@
+"""How the engine calls and reads what a catalog declares: field names, the schema, the analysis of text."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import tantivy
+
+from assets.catalog import Catalog
+from indexers.errors import UnknownField, UnknownView
+from indexers.limits import TOKEN_BYTES_MAX
+
+ID: Final = "id"
+SHELF: Final = "shelf"
+"""State and view in one term: what a search, a scan and a count need to tell documents apart."""
+VERSION: Final = "version"
+NEWEST: Final = "newest"
+OLDEST: Final = "oldest"
+RECORD: Final = "record"
+"""The record's line, stored as it came."""
+
+ANALYZER: Final = "news"
+
+
+def shelf(state: str, view: str) -> str:
+    """The term of a view's documents of one state."""
+    return f"{state} {view}"
+
+
+def news_analyzer() -> tantivy.TextAnalyzer:
+    """How text is read, in documents and queries alike: words without case, accents and English endings.
+
+    No word is left out, so that phrases with `the` or `to be` in them work.
+    """
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(TOKEN_BYTES_MAX + 1))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
+        .filter(tantivy.Filter.stemmer("english"))
+        .build()
+    )
+
+
+class Fields:
+    """The engine's fields for a catalog's paths. A path that several views declare is one field.
+
+    Names are numbers: the engine reads dots in a name as steps into JSON.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        searches = {view.name: view.search for view in catalog.views.values()}
+        texts = sorted({path for search in searches.values() for path in search.text})
+        facets = sorted({path for search in searches.values() for path in search.facets})
+        self._text = {path: f"t{number}" for number, path in enumerate(texts)}
+        self._facets = {path: f"f{number}" for number, path in enumerate(facets)}
+        self._searches = searches
+
+    @property
+    def views(self) -> Iterable[str]:
+        """The names of the catalog's views."""
+        return self._searches.keys()
+
+    def check_view(self, view: str | None) -> None:
+        """Raises UnknownView unless it is None or a view of the catalog."""
+        if view is not None and view not in self._searches:
+            raise UnknownView(view, self._searches)
+
+    def boosts(self, view: str | None) -> dict[str, float]:
+        """Text path to its boost in one view; where several are searched, to the highest."""
+        boosts: dict[str, float] = {}
+        for name, search in self._searches.items():
+            if view in {None, name}:
+                for path, boost in search.text.items():
+                    boosts[path] = max(boost, boosts.get(path, boost))
+        return boosts
+
+    def facets(self, view: str | None) -> set[str]:
+        """The facet paths of one view, or of all."""
+        return {path for name, search in self._searches.items() if view in {None, name} for path in search.facets}
+
+    def text_field(self, path: str) -> str:
+        """The engine's name of a text path."""
+        return self._text[path]
+
+    def facet_field(self, path: str, view: str | None, use: str) -> str:
+        """The engine's name of a facet path.
+
+        Raises:
+            UnknownField: the view declares no such facet; `use` says what it was wanted for.
+        """
+        known = self.facets(view)
+        if path not in known:
+            raise UnknownField(path, known, use)
+        return self._facets[path]
+
+    def schema(self) -> tantivy.Schema:
+        """The engine's schema."""
+        builder = tantivy.SchemaBuilder()
+        builder.add_text_field(ID, tokenizer_name="raw", index_option="basic")
+        builder.add_text_field(SHELF, tokenizer_name="raw", index_option="basic", fast=True)
+        builder.add_unsigned_field(VERSION, fast=True)
+        builder.add_integer_field(NEWEST, fast=True)
+        builder.add_integer_field(OLDEST, fast=True)
+        builder.add_bytes_field(RECORD, stored=True)
+        for name in self._text.values():
+            builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="position")
+        for name in self._facets.values():
+            builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+        return builder.build()

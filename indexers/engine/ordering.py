@@ -1,0 +1,170 @@
+"""Hits in a total order, a page at a time, from any position on: each once, none missed, however many are equal.
+
+By date: rank, then id. By relevance: score, then the `newest` rank, then id. Scores are compared to about three digits:
+of equally good hits the newest comes first, and the engine's rounding, which depends on how it has laid out its
+documents, does not move a hit from one page to another.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Final, NamedTuple, cast
+
+import tantivy
+
+from denormalizer.view import View
+from indexers.cursors import Position
+from indexers.documents import document_id
+from indexers.engine import fields, typed
+from indexers.engine.matching import rank_range
+from indexers.errors import InvalidCursor
+
+_SCORE_STEPS_BITS: Final = 10
+_CHUNK_HITS: Final = 256
+_CHUNK_HITS_MAX: Final = 8_192
+
+Address = tantivy.DocAddress
+_Ranked = tuple[int, Address]
+
+
+class Found(NamedTuple):
+    """A hit, and its place in the order."""
+
+    view: View
+    position: Position
+
+
+class Page(NamedTuple):
+    """Hits in order, and how many the whole search has."""
+
+    total: int
+    hits: list[Found]
+    has_next: bool
+
+
+class Ordering:
+    """Reads a query's hits in order from one state of the index."""
+
+    def __init__(
+        self,
+        searcher: tantivy.Searcher,
+        schema: tantivy.Schema,
+        query: tantivy.Query,
+        read: Callable[[Address], View],
+    ) -> None:
+        """`read` gives the record at an address."""
+        self._searcher = searcher
+        self._schema = schema
+        self._query = query
+        self._read = read
+        self._total = self._count(query)
+
+    def by_rank(self, name: str, after: Position | None, limit: int) -> Page:
+        """The page behind a position in the order of the rank field `name`, smallest first."""
+        return self._page(self._in_rank_order(name, after, limit + 1), limit)
+
+    def by_score(self, after: Position | None, limit: int) -> Page:
+        """The page behind a position, most relevant first.
+
+        Raises:
+            InvalidCursor: the position is none of a search by relevance.
+        """
+        if after is not None and after.score is None:
+            raise InvalidCursor("The cursor is damaged")
+        return self._page(self._in_score_order(after, limit + 1), limit)
+
+    def _page(self, hits: Iterable[Found], limit: int) -> Page:
+        found = list(islice(hits, limit + 1)) if limit else []
+        return Page(self._total, found[:limit], len(found) > limit)
+
+    def _in_rank_order(self, name: str, after: Position | None, wanted: int) -> Iterator[Found]:
+        first = after.rank if after is not None else 0
+        while True:
+            rest = self._query if first == 0 else self._with_ranks(name, first, None)
+            ranked = self._ranked(rest, name, wanted)
+            is_last = len(ranked) < wanted
+            if not is_last:
+                # The chunk may end among equal ranks, of which the engine gives any: take all of them.
+                rank = ranked[-1][0]
+                equal = self._with_ranks(name, rank, rank + 1)
+                ranked = [hit for hit in ranked if hit[0] < rank] + self._ranked(equal, name, self._count(equal))
+                first = rank + 1
+            yield from self._behind(ranked, after)
+            if is_last:
+                return
+
+    def _in_score_order(self, after: Position | None, wanted: int) -> Iterator[Found]:
+        start = 0 if after is None else self._start_of(after)
+        for score, group in groupby(self._scored(start), key=itemgetter(0)):
+            same = after if after is not None and after.score == score else None
+            best: list[_Ranked] = []
+            size = 0
+            while chunk := [address for _, address in islice(group, _CHUNK_HITS_MAX)]:
+                size += len(chunk)
+                ranks = cast("list[int]", self._searcher.fast_field_values(fields.NEWEST, chunk))
+                best += (hit for hit in zip(ranks, chunk, strict=True) if same is None or hit[0] >= same.rank)
+                best = _smallest(best, wanted)
+            yield from self._behind(best, same, score, start)
+            start += size
+
+    def _scored(self, start: int) -> Iterator[tuple[float, Address]]:
+        limit = _CHUNK_HITS
+        while True:
+            hits = self._searcher.search(self._query, limit=limit, offset=start, count=False).hits
+            yield from ((_rounded(score), address) for score, address in hits)
+            if len(hits) < limit:
+                return
+            start += limit
+            limit = min(limit * 2, _CHUNK_HITS_MAX)
+
+    def _start_of(self, after: Position) -> int:
+        """How many hits score higher than the position does."""
+        wanted = cast("float", after.score)
+
+        def is_behind(number: int) -> bool:
+            hits = self._searcher.search(self._query, limit=1, offset=number, count=False).hits
+            return not hits or _rounded(hits[0][0]) <= wanted
+
+        # Nearly always where it was when the cursor was made; a write in between may have moved it.
+        start = after.start
+        if start <= self._total and is_behind(start) and (start == 0 or not is_behind(start - 1)):
+            return start
+        return bisect_left(range(self._total), True, key=is_behind)
+
+    def _behind(
+        self, ranked: Iterable[_Ranked], after: Position | None, score: float | None = None, start: int = 0
+    ) -> Iterator[Found]:
+        found: list[Found] = []
+        for rank, address in ranked:
+            view = self._read(address)
+            found.append(Found(view, Position(rank, document_id(view.view, view.uri), score, start)))
+        found.sort(key=lambda hit: (hit.position.rank, hit.position.id))
+        for hit in found:
+            if after is None or (hit.position.rank, hit.position.id) > (after.rank, after.id):
+                yield hit
+
+    def _with_ranks(self, name: str, first: int, behind: int | None) -> tantivy.Query:
+        return self._query.and_must_match(rank_range(self._schema, name, first, behind))
+
+    def _ranked(self, query: tantivy.Query, name: str, limit: int) -> list[_Ranked]:
+        found = self._searcher.search(query, limit=limit, count=False, order_by_field=name, order=tantivy.Order.Asc)
+        return found.hits
+
+    def _count(self, query: tantivy.Query) -> int:
+        return typed.count(self._searcher, query)
+
+
+def _smallest(ranked: list[_Ranked], wanted: int) -> list[_Ranked]:
+    """The `wanted` smallest, and all that equal the last of them."""
+    if len(ranked) <= wanted:
+        return ranked
+    ranked.sort(key=itemgetter(0))
+    last = ranked[wanted - 1][0]
+    return [hit for hit in ranked if hit[0] <= last]
+
+
+def _rounded(score: float) -> float:
+    mantissa, exponent = math.frexp(score)
+    return math.ldexp(math.floor(math.ldexp(mantissa, _SCORE_STEPS_BITS)), exponent - _SCORE_STEPS_BITS)

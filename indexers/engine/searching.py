@@ -1,0 +1,87 @@
+"""One search: checked, matched, put in order, counted by facets, its hits marked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import tantivy
+
+from denormalizer.view import View
+from indexers import cursors
+from indexers.documents import date_of
+from indexers.engine import fields, typed
+from indexers.engine.fields import Fields, news_analyzer
+from indexers.engine.highlighting import highlights
+from indexers.engine.matching import Matcher
+from indexers.engine.ordering import Found, Ordering, Page
+from indexers.errors import InvalidQuery
+from indexers.limits import FACET_SIZE_MAX, FACETS_MAX, PAGE_SIZE_MAX
+from indexers.port import Facet, Highlight, Hit, Query
+
+Texts = Callable[[View], Mapping[str, Sequence[str]]]
+
+_EXACT: Final = 1 << 31
+"""How many values each segment reports: all of them, or the counts would be estimates."""
+
+
+class Search:
+    """Answers one query from one state of the index."""
+
+    def __init__(self, query: Query, searcher: tantivy.Searcher, schema: tantivy.Schema, names: Fields) -> None:
+        """Checks the query.
+
+        Raises:
+            InvalidQuery: an unknown view or field, a bound passed, another search's cursor.
+        """
+        if not 0 <= query.limit <= PAGE_SIZE_MAX:
+            raise InvalidQuery(f"A page can't have {query.limit} hits", f"Use a limit from 0 to {PAGE_SIZE_MAX}")
+        if len(query.facets) > FACETS_MAX:
+            raise InvalidQuery(f"There are {len(query.facets)} facets", f"Use at most {FACETS_MAX}")
+        self._query = query
+        self._after = cursors.decode(query)
+        self._searcher = searcher
+        self._schema = schema
+        self._names = names
+        self._analyzer = news_analyzer()
+        self._matcher = Matcher(query, names, schema, self._analyzer)
+        self._is_ranked = query.sort == "relevance" and self._matcher.is_ranked
+        self._counts = {facet.field: self._count_of(facet) for facet in query.facets}
+
+    def page(self, read: Callable[[tantivy.DocAddress], View]) -> Page:
+        """The page's records in order; `read` gives the one at an address."""
+        ordering = Ordering(self._searcher, self._schema, self._matcher.query(), read)
+        if self._is_ranked:
+            return ordering.by_score(self._after, self._query.limit)
+        return ordering.by_rank(
+            fields.OLDEST if self._query.sort == "oldest" else fields.NEWEST, self._after, self._query.limit
+        )
+
+    def hit(self, found: Found, texts: Texts) -> Hit:
+        """A record as a hit; `texts` gives what is at its text paths."""
+        view, position = found
+        marked: dict[str, Highlight] = {}
+        if self._query.highlight and self._matcher.sought:
+            marked = highlights(texts(view), self._matcher.sought, self._analyzer)
+        date = date_of(position.rank, "oldest" if self._query.sort == "oldest" else "newest")
+        return Hit(view.view, view.uri, view.version, position.score, date, view.content, marked)
+
+    def facets(self) -> dict[str, list[tuple[str, int]]]:
+        """The values of each facet, most frequent first, then by value."""
+        filtered = {field: self._counts[field] for field in self._matcher.filtered if field in self._counts}
+        others = {field: count for field, count in self._counts.items() if field not in filtered}
+        found = self._aggregate(self._matcher.query(), others)
+        for field, count in filtered.items():
+            found |= self._aggregate(self._matcher.query(without_filter=field), {field: count})
+        # The engine orders equal counts by value.
+        return {
+            field: [(bucket["key"], bucket["doc_count"]) for bucket in found[field]["buckets"]]
+            for field in self._counts
+        }
+
+    def _count_of(self, facet: Facet) -> dict[str, Any]:
+        if not 1 <= facet.size <= FACET_SIZE_MAX:
+            raise InvalidQuery(f"A facet can't give {facet.size} values", f"Use a size from 1 to {FACET_SIZE_MAX}")
+        name = self._names.facet_field(facet.field, self._query.view, "count")
+        return {"terms": {"field": name, "size": facet.size, "segment_size": _EXACT}}
+
+    def _aggregate(self, query: tantivy.Query, counts: dict[str, Any]) -> dict[str, Any]:
+        return typed.aggregate(self._searcher, query, counts) if counts else {}

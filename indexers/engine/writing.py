@@ -1,0 +1,65 @@
+"""Documents into the engine."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import tantivy
+
+from assets.catalog import Catalog
+from denormalizer.view import View
+from indexers.documents import Documents, document_id, ranks
+from indexers.engine import fields, typed
+from indexers.engine.fields import Fields
+from indexers.errors import InvalidRecord
+from indexers.records import read_content
+
+MARK_ID: Final = ""
+"""The id of the document that holds the watermark: it changes in the same commit as the documents it speaks for."""
+
+
+class Maker:
+    """Makes the engine's documents of view records."""
+
+    def __init__(self, catalog: Catalog, names: Fields, schema: tantivy.Schema) -> None:
+        self._schema = schema
+        self._makers = {view: Documents(catalog, view) for view in catalog.views}
+        self._text = {view: {path: names.text_field(path) for path in names.boosts(view)} for view in catalog.views}
+        self._facets = {
+            view: {path: names.facet_field(path, view, "count") for path in names.facets(view)}
+            for view in catalog.views
+        }
+
+    def text(self, view: str, content: Mapping[str, Any]) -> dict[str, list[str]]:
+        """The strings at each text path of a view's content."""
+        return self._makers[view].text(content)
+
+    def document(self, view: View, line: bytes, place: str) -> tantivy.Document:
+        """The document of a record; a tombstone has nothing that a search could find.
+
+        Raises:
+            InvalidRecord: it is of no view of the catalog, or its content is not JSON.
+        """
+        maker = self._makers.get(view.view)
+        if maker is None:
+            raise InvalidRecord(place, f"{view.view!r} is no view of this catalog")
+        id_ = document_id(view.view, view.uri)
+        found: dict[str, Any] = {
+            fields.ID: id_,
+            fields.SHELF: fields.shelf(view.state, view.view),
+            fields.VERSION: view.version,
+            fields.RECORD: line,
+        }
+        if view.state == "live":
+            document = maker.document(read_content(view, place))
+            found[fields.NEWEST], found[fields.OLDEST] = ranks(document.date, id_)
+            text, facets = self._text[view.view], self._facets[view.view]
+            for path, strings in document.text.items():
+                found[text[path]] = strings
+            for path, values in document.facets.items():
+                found[facets[path]] = values
+        return typed.make_document(found, self._schema)
+
+    def mark(self, applied_through: int) -> tantivy.Document:
+        """The document that holds the watermark."""
+        found = {fields.ID: MARK_ID, fields.RECORD: str(applied_through).encode()}
+        return typed.make_document(found, self._schema)

@@ -1,0 +1,124 @@
+"""The error tree of the indexers package.
+
+IndexersError
++- TerminalError            trying again gives the same answer
+|  +- InvalidQuery          a search that means nothing: where, and what to write instead
+|  |  +- UnknownField       a field that the index has not
+|  |  +- UnknownView        a view that the index has not
+|  |  +- InvalidCursor      a cursor that is damaged or belongs to another search
+|  +- InvalidRecord         something given to be indexed that is no view record of this catalog
+|  +- NoIndex               nothing was ever loaded there
+|  +- UnusableIndex         an index URL that names nothing we can open
+|  +- CorruptIndex          an index whose parts disagree with each other
++- TransientError           trying again may work
+   +- IndexBusy             another process writes this index
+   +- EngineFailed          the engine could not read or write
+"""
+
+from collections.abc import Iterable
+
+
+class IndexersError(Exception):
+    """Root of everything the indexers package raises."""
+
+
+class TerminalError(IndexersError):
+    """Trying again gives the same answer."""
+
+
+class TransientError(IndexersError):
+    """Trying again may work."""
+
+
+class InvalidQuery(TerminalError):
+    """A search that means nothing. `position` counts characters of the query's text from 0, None outside of it."""
+
+    def __init__(self, problem: str, remedy: str, position: int | None = None) -> None:
+        place = "" if position is None else f" (at character {position + 1})"
+        super().__init__(f"{problem}{place}. {remedy}.")
+        self.problem = problem
+        self.remedy = remedy
+        self.position = position
+
+
+class UnknownField(InvalidQuery):
+    """A field that is not among those that can be used this way."""
+
+    def __init__(self, field: str, known: Iterable[str], use: str, position: int | None = None) -> None:
+        self.field = field
+        self.known = tuple(sorted(known))
+        remedy = f"Use one of {', '.join(self.known)}" if self.known else "The catalog declares none"
+        if position is not None:
+            remedy += ", or put the text into quotes to look for its words"
+        super().__init__(f"There is no field {field[:100]!r} to {use}", remedy, position)
+
+
+class UnknownView(InvalidQuery):
+    """A view that is not in the index's catalog."""
+
+    def __init__(self, view: str, known: Iterable[str]) -> None:
+        self.view = view
+        self.known = tuple(sorted(known))
+        super().__init__(f"There is no view {view[:100]!r}", f"Use one of {', '.join(self.known)}")
+
+
+class InvalidCursor(InvalidQuery):
+    """A cursor that is damaged or belongs to another search."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            problem, "Use a cursor as it was given, with the same search, or start at the first page again"
+        )
+
+
+class InvalidRecord(TerminalError):
+    """Something given to be indexed that is no view record of this index's catalog."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}. Make the view records again from the log.")
+        self.place = place
+        self.reason = reason
+
+
+class NoIndex(TerminalError):
+    """Nothing was ever loaded there."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"There is no index at {url} yet. Load one first: publog run --batch.")
+        self.url = url
+
+
+class UnusableIndex(TerminalError):
+    """An index URL that names nothing we can open."""
+
+    def __init__(self, url: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{url}: {reason}. {remedy}.")
+        self.url = url
+        self.reason = reason
+        self.remedy = remedy
+
+
+class CorruptIndex(TerminalError):
+    """An index whose parts disagree with each other."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"The index at {url} is damaged: {reason}. Load it again from the log.")
+        self.url = url
+        self.reason = reason
+
+
+class IndexBusy(TransientError):
+    """Another process writes this index."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"Another process is writing to {url}. One writes at a time: wait for it, or stop it.")
+        self.url = url
+
+
+class EngineFailed(TransientError):
+    """The engine could not read or write: a full disk, for example. What was there before is still there."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url} could not be used: {reason}. See to the disk, then try again.")
+        self.url = url
+        self.reason = reason

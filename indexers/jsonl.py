@@ -1,0 +1,174 @@
+"""`jsonl:PATH`: views to a file, one record per line, gone ones included.
+
+A write makes the whole file again: this index is for taking views out, not for following a log. The first search builds
+an index of it in memory.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from assets.catalog import Catalog
+from denormalizer.view import View
+from indexers import files
+from indexers.described_file import DescribedFile, Meta, beside
+from indexers.documents import document_id
+from indexers.engine import Engine
+from indexers.errors import EngineFailed, InvalidRecord, NoIndex, UnknownView, UnusableIndex
+from indexers.generations import NEVER_LOADED, describe
+from indexers.port import IndexInfo, Query, Results
+from indexers.records import check_end, open_part, read_content, read_lines, read_record
+
+
+class JsonlIndex:
+    """A file of view records."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._file = DescribedFile(self._path, self.url)
+        self._lock = files.WriterLock(beside(self._path, ".lock"), self.url)
+        self._writing = Lock()
+        self._building = Lock()
+        self._counted: tuple[Meta, IndexInfo] | None = None
+        self._built: tuple[Meta, Engine] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"jsonl:{self._path}"
+
+    def info(self) -> IndexInfo:
+        try:
+            meta, file = self._file.open()
+        except NoIndex:
+            return NEVER_LOADED
+        with file:
+            counted = self._counted
+            if counted is None or counted[0] != meta:
+                counted = self._counted = meta, self._count(meta, file)
+        return counted[1]
+
+    def load(self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int) -> IndexInfo:
+        with self._writing:
+            self._take_lock()
+            try:
+                self._file.replace(lambda path: _join(parts, path), describe(catalog), applied_through)
+            except OSError as error:
+                raise EngineFailed(self.url, str(error)) from error
+        return self.info()
+
+    def write(self, views: Iterable[View], *, applied_through: int, repair: bool = False) -> None:
+        with self._writing:
+            meta, file = self._file.open()
+            with file:
+                self._take_lock()
+                changes = _latest(views, meta.description.catalog(self.url), repair=repair)
+
+                def write(path: Path) -> None:
+                    with path.open("wb") as target:
+                        target.writelines(
+                            line + b"\n" for line in _changed(file, str(self._path), changes, repair=repair)
+                        )
+
+                try:
+                    self._file.replace(write, meta.description, max(applied_through, meta.applied_through))
+                except OSError as error:
+                    raise EngineFailed(self.url, str(error)) from error
+
+    def get(self, view: str, uri: str) -> View | None:
+        return self._engine().get(view, uri)
+
+    def scan(self, view: str | None = None) -> Iterator[View]:
+        meta, file = self._file.open()
+        known = meta.description.catalog(self.url).views
+        if view is not None and view not in known:
+            file.close()
+            raise UnknownView(view, known)
+        return _scan(file, str(self._path), view)
+
+    def search(self, query: Query) -> Results:
+        return self._engine().search(query)
+
+    def close(self) -> None:
+        with self._writing:
+            self._lock.release()
+
+    def _take_lock(self) -> None:
+        try:
+            self._lock.take()
+        except OSError as error:
+            raise UnusableIndex(
+                self.url, f"nothing can be written there ({error.strerror})", "Name a file in a folder that exists"
+            ) from None
+
+    def _engine(self) -> Engine:
+        """An index in memory of the present file."""
+        with self._building:
+            meta, file = self._file.open()
+            with file:
+                if self._built is None or self._built[0] != meta:
+                    description = meta.description
+                    engine = Engine.create(None, description.catalog(self.url), description.generation, self.url)
+                    engine.load([(file, str(self._path))], meta.applied_through)
+                    self._built = meta, engine
+            return self._built[1]
+
+    def _count(self, meta: Meta, file: BinaryIO) -> IndexInfo:
+        views = meta.description.catalog(self.url).views
+        counts = {state: dict.fromkeys(views, 0) for state in ("live", "gone")}
+        for line, place in read_lines(file, str(self._path)):
+            view = read_record(line, place)
+            if view.view not in views:
+                raise InvalidRecord(place, f"{view.view!r} is no view of this catalog")
+            counts[view.state][view.view] += 1
+        digest, generation = meta.description.catalog_digest, meta.description.generation
+        return IndexInfo(meta.applied_through, digest, generation, counts["live"], counts["gone"])
+
+
+def _join(parts: Sequence[Path], path: Path) -> None:
+    """Make one file of the parts: of a single one by moving it, where it lies on the same file system."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(open_part(part)) for part in parts]
+        for part, file in zip(parts, opened, strict=True):
+            check_end(file, str(part))
+        if len(parts) == 1 and parts[0].stat().st_dev == path.parent.stat().st_dev:
+            parts[0].replace(path)
+        else:
+            files.concatenate(opened, path)
+
+
+def _scan(file: BinaryIO, name: str, view: str | None) -> Iterator[View]:
+    with file:
+        for line, place in read_lines(file, name):
+            record = read_record(line, place)
+            if view is None or record.view == view:
+                yield record
+
+
+def _latest(views: Iterable[View], catalog: Catalog, *, repair: bool) -> dict[str, View]:
+    """The last word on each view, by document id, in the order they came."""
+    latest: dict[str, View] = {}
+    for view in views:
+        id_ = document_id(view.view, view.uri)
+        if view.view not in catalog.views:
+            raise InvalidRecord(id_, f"{view.view!r} is no view of this catalog")
+        read_content(view, id_)
+        if _wins(view, latest.get(id_), repair=repair):
+            latest[id_] = view
+    return latest
+
+
+def _changed(file: BinaryIO, name: str, changes: dict[str, View], *, repair: bool) -> Iterator[bytes]:
+    """The file's lines with the changes in place, and what is new behind them."""
+    new = dict(changes)
+    for line, place in read_lines(file, name):
+        present = read_record(line, place)
+        change = new.pop(document_id(present.view, present.uri), None)
+        yield change.to_line() if change is not None and _wins(change, present, repair=repair) else line
+    for view in new.values():
+        yield view.to_line()
+
+
+def _wins(view: View, present: View | None, *, repair: bool) -> bool:
+    return present is None or view.version > present.version or (repair and view.version == present.version)

@@ -1,0 +1,60 @@
+"""Every bound of the indexers package, with its unit."""
+
+from typing import Final
+
+QUERY_CHARACTERS_MAX: Final = 2_000
+"""Characters of a query's text."""
+
+QUERY_CLAUSES_MAX: Final = 128
+"""Words, phrases and field values in one query."""
+
+QUERY_DEPTH_MAX: Final = 16
+"""Brackets and negations inside each other in one query."""
+
+QUERY_TOKENS_MAX: Final = 256
+"""Tokens that a query's words come to: `a.b.c` is one word and three tokens."""
+
+FILTERS_MAX: Final = 100
+"""Filter values of one search."""
+
+FACETS_MAX: Final = 20
+"""Facets of one search."""
+
+FACET_SIZE_MAX: Final = 1_000
+"""Values given of one facet."""
+
+PAGE_SIZE_MAX: Final = 1_000
+"""Hits of one page."""
+
+CURSOR_CHARACTERS_MAX: Final = 4_096
+"""Characters of a cursor."""
+
+FACET_VALUE_CHARACTERS_MAX: Final = 1_024
+"""Characters of a value that can be counted and filtered by; a longer one is not a facet value."""
+
+TOKEN_BYTES_MAX: Final = 255
+"""Bytes of a token; longer ones (a signature, an encoded picture) are not looked for. Elasticsearch's default too."""
+
+HIGHLIGHT_CHARACTERS_MAX: Final = 100_000
+"""Characters of a document's text, of one path, in which hits are marked."""
+
+FRAGMENT_CHARACTERS_MAX: Final = 240
+"""Characters of a highlight's fragment."""
+
+LINE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes of one view record."""
+
+LOAD_HEAP_BYTES: Final = 256 * 1024 * 1024
+"""Memory that the engine's threads together use for a bulk load before they write a segment."""
+
+LOAD_THREADS_MAX: Final = 8
+"""Threads of a bulk load; the maker of documents is one more, and the end of what more threads bring."""
+
+WRITE_HEAP_BYTES: Final = 48 * 1024 * 1024
+"""Memory that the engine uses for the documents of one `write` before they become a segment."""
+
+SCAN_DOCUMENTS: Final = 20_000
+"""Documents whose addresses a scan holds at a time."""
+
+OPEN_ATTEMPTS_MAX: Final = 100
+"""How often a reader looks again when a writer replaced an index while it was being opened."""

@@ -1,0 +1,77 @@
+"""Views straight from the log, without an index: now or at any past offset, all or a few, through the one fold."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from assets.catalog import Catalog
+from assets.codec import Codec
+from assets.errors import Undecodable
+from assets.log.port import Log
+from assets.model import NEVER, Message, kind_of
+from denormalizer.as_of import AsOf
+from denormalizer.fold import Fold
+from denormalizer.fragments import to_json
+from denormalizer.plan import Plan, compile_catalog
+from denormalizer.view import View
+
+
+class AssetVersion(NamedTuple):
+    """One message of an asset."""
+
+    message: Message
+    data: bytes | None
+    """A JSON object; None where it was unpublished or can't be read."""
+    problem: str | None = None
+    """Why it can't be read."""
+
+
+class LogViews:
+    """The views of a log as one catalog reads them."""
+
+    def __init__(self, log: Log, catalog: Catalog) -> None:
+        self._log = log
+        self._codec = Codec(catalog.kinds, log.schemas())
+        self.plan: Plan = compile_catalog(catalog)
+
+    def at(self, last: int) -> AsOf:
+        """The assets and views at a watermark, each read when it is asked for."""
+        return AsOf(self.plan, self._codec.decode, lambda uri: self._log.history(uri, last))
+
+    def fold(self, last: int) -> Fold:
+        """The fold of messages 0 to `last`, with nothing emitted."""
+        fold = Fold(self.plan, self._codec.decode, contiguous=self._log.contiguous)
+        fold.apply(self._log.read(0, last))
+        return fold
+
+    def versions(self, view: str, uri: str, last: int) -> Iterator[View]:
+        """Every version of one view up to `last`, newest first: as it stood at the end of each transaction."""
+        while last > NEVER:
+            found = next(self.at(last).views(uri, view), None)
+            if found is None:
+                return
+            yield found
+            # Nothing in its closure has a message between its version and `last`, so it was the same all the while.
+            last = self._before_transaction(found.version)
+
+    def asset_versions(self, uri: str, last: int) -> Iterator[AssetVersion]:
+        """Every message of one asset up to `last`, newest first."""
+        for message in self._log.history(uri, last):
+            if message.value is None:
+                yield AssetVersion(message, None)
+                continue
+            try:
+                yield AssetVersion(message, to_json(self._codec.decode(kind_of(uri), message.value)))
+            except Undecodable as error:
+                yield AssetVersion(message, None, str(error))
+
+    def _before_transaction(self, offset: int) -> int:
+        """The last offset before the transaction that a message belongs to."""
+        step = 1
+        while True:
+            start = max(offset - step, 0)
+            ends = [message.offset for message in self._log.read(start, offset - 1) if message.tx_end]
+            if ends:
+                return ends[-1]
+            if start == 0:
+                return NEVER
+            step *= 8

@@ -1,0 +1,96 @@
+"""The batch graph: one linear chain, Create -> Reshuffle -> ParDo -> GroupByKey -> ParDo.
+
+No tagged outputs, side inputs, state or timers, nothing from `finish_bundle`: there are runners that get each of these
+wrong and still say DONE (Dask's among them). What a row is, is told by the row itself.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import orjson
+from apache_beam.metrics import Metrics
+
+from assets.catalog import parse_catalog
+from indexers import open_index
+from pipeline.errors import JobFailed
+from pipeline.job import Block, Job, Manifest, ShardResult
+from pipeline.shard import fold_shard
+
+
+def build(pipeline: beam.Pipeline, job: Job) -> None:
+    """Put a job's graph into a pipeline."""
+    blocks = [asdict(Block(shard, job.shards, job.last)) for shard in range(job.shards)]
+    settings = job.to_dict()
+    _ = (
+        pipeline
+        | "Block descriptors" >> beam.Create(blocks)
+        | "Spread over workers" >> beam.Reshuffle()
+        | "Denormalize" >> beam.ParDo(FoldShard(settings))
+        | "Gather the job's rows" >> beam.GroupByKey()
+        | "Index" >> beam.ParDo(LoadIndex(settings))
+    )
+
+
+class FoldShard(beam.DoFn):
+    """Folds the shard of a block descriptor; yields one row of what it did, keyed by job."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def process(self, element: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """See `fold_shard`."""
+        job = Job(**self._settings)
+        result = asdict(fold_shard(job, Block(**element)))
+        for name, value in result.items():
+            if name != "shard":
+                Metrics.counter("publog", name).inc(value)
+        yield job.id, result
+
+
+class LoadIndex(beam.DoFn):
+    """Swaps the shards' parts into the index, once all are there, and leaves the job's manifest."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def process(self, element: tuple[str, Iterable[dict[str, Any]]]) -> None:
+        """Raises `JobFailed` when a shard is missing."""
+        job = Job(**self._settings)
+        results = {row["shard"]: ShardResult(**row) for row in element[1]}
+        if set(results) != set(range(job.shards)):
+            raise JobFailed(f"the runner brought the results of shards {sorted(results)} of {job.shards}")
+        index = open_index(job.index)
+        try:
+            index.load(
+                [job.part(shard) for shard in range(job.shards)],
+                catalog=parse_catalog(job.catalog),
+                applied_through=job.last,
+            )
+        finally:
+            index.close()
+        write_manifest(job.manifest(), Manifest(job.id, job.last, [results[shard] for shard in sorted(results)]))
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Leave a manifest, whole and durable."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        file.write(orjson.dumps(asdict(manifest)))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """The manifest of a job, None where it left none."""
+    try:
+        fields: dict[str, Any] = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    return Manifest(fields["job"], fields["last"], [ShardResult(**shard) for shard in fields["shards"]])

@@ -1,0 +1,74 @@
+"""Dead letters: what could not be processed, kept apart with its bytes until it can be."""
+
+import sqlite3
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from denormalizer.fold import DeadLetter
+
+DEAD_LETTERS_FILE: Final = "dead-letters.sqlite"
+"""In the folder that jobs work in."""
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS dead_letters (
+    offset INTEGER PRIMARY KEY,
+    uri TEXT NOT NULL,
+    code TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    value BLOB NOT NULL
+) STRICT
+"""
+
+
+def letter_line(letter: DeadLetter) -> bytes:
+    """A dead letter as a JSON line; its bytes in base64."""
+    return orjson.dumps({**letter._asdict(), "value": b64encode(letter.value).decode()}) + b"\n"
+
+
+def parse_letters(path: Path) -> Iterator[DeadLetter]:
+    """The dead letters in a file of such lines."""
+    with path.open("rb") as file:
+        for line in file:
+            fields: dict[str, Any] = orjson.loads(line)
+            yield DeadLetter(**{**fields, "value": b64decode(fields["value"])})
+
+
+class DeadLetters:
+    """The dead letters of one log, in a file. One message has at most one."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+        self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_SCHEMA};")
+
+    def replace(self, letters: Iterable[DeadLetter]) -> None:
+        """Make these the dead letters: what a run over the whole log found."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            self._database.execute("DELETE FROM dead_letters")
+            self._database.executemany("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", letters)
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def remove(self, offsets: Iterable[int]) -> None:
+        """Forget these: they were processed after all."""
+        self._database.executemany("DELETE FROM dead_letters WHERE offset = ?", [(offset,) for offset in offsets])
+
+    def all(self) -> Iterator[DeadLetter]:
+        """Every dead letter, by offset."""
+        for row in self._database.execute("SELECT * FROM dead_letters ORDER BY offset"):
+            yield DeadLetter(*row)
+
+    def counts(self) -> dict[str, int]:
+        """How many there are, by code."""
+        return dict(self._database.execute("SELECT code, count(*) FROM dead_letters GROUP BY code ORDER BY code"))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()

@@ -1,0 +1,80 @@
+"""What a batch job is told and what it answers, as plain values that any runner can carry."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block descriptor: fold messages 0 to `last` for one shard. It says what to read, and holds none of it."""
+
+    shard: int
+    shards: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One batch job. Paths and URLs are absolute: workers have folders of their own."""
+
+    id: str
+    log: str
+    index: str
+    catalog: Mapping[str, str]
+    """The catalog's files: path inside the catalog to text."""
+    last: int
+    """The last offset to read: the watermark of everything that the job makes."""
+    shards: int
+    folder: str
+    """Where shards leave their parts."""
+
+    def part(self, shard: int) -> Path:
+        """The view records of a shard, as JSON Lines."""
+        return Path(self.folder) / f"part-{shard:05}-of-{self.shards:05}.jsonl"
+
+    def letters(self, shard: int) -> Path:
+        """The dead letters of a shard, as JSON Lines."""
+        return self.part(shard).with_suffix(".dead-letters.jsonl")
+
+    def progress(self, shard: int) -> Path:
+        """How far a shard is: the last offset it applied, then how many views it wrote."""
+        return self.part(shard).with_suffix(".progress")
+
+    def manifest(self) -> Path:
+        """What the job says of itself when it is done."""
+        return Path(self.folder) / "manifest.json"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values; the inverse is `Job(**...)`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What one shard did."""
+
+    shard: int
+    messages: int
+    """Read from the log."""
+    live: int
+    gone: int
+    bytes: int
+    """Of its part."""
+    dead_letters: int
+    bounded: int = 0
+    """Views that were cut short at a bound."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a finished job did: every shard's result, checked against what was asked."""
+
+    job: str
+    last: int
+    shards: list[ShardResult] = field(default_factory=list[ShardResult])
+
+    def total(self, name: str) -> int:
+        """The sum over the shards of one of their figures."""
+        return sum(getattr(shard, name) for shard in self.shards)

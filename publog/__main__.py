@@ -1,0 +1,5 @@
+"""`python -m publog` is `publog`."""
+
+from publog.cli import main
+
+main()

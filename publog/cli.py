@@ -1,0 +1,103 @@
+"""The command line: every command in one place, and every error as one clear sentence."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.rich_utils import rich_format_error
+
+from assets.errors import AssetsError, InvalidCatalog, InvalidUri, UnusableLog
+from assets.intake import UnreadableFile
+from denormalizer.errors import DenormalizerError
+from indexers.errors import IndexersError, InvalidQuery, UnusableIndex
+from pipeline.errors import PipelineError, UnusableJob
+from publog import VERSION
+from publog.commands import assets, catalog, dead_letters, demo, doctor, log, publish, run, search, views
+from publog.settings import UsedWrongly
+from publog.terminal import fail, say
+
+DONE, FOUND_WRONG, USED_WRONGLY = 0, 1, 2
+"""Exit codes: done, the work found something wrong, used wrongly."""
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+app = typer.Typer(
+    name="publog",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="A publishing log: normalized assets in one ordered log, kept for ever; denormalized content views and their "
+    "search index rebuilt from it at any time.\n\nNew here? `publog demo` shows it all in a minute.",
+)
+
+
+@app.callback()
+def shared(
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Holds the embedded log, state and index. [env: PUBLOG_HOME] [default: .publog]"
+        ),
+    ] = None,
+    log_url: Annotated[str | None, typer.Option("--log", metavar="URL", hidden=True)] = None,
+    index: Annotated[str | None, typer.Option("--index", metavar="URL", hidden=True)] = None,
+    catalog_folder: Annotated[Path | None, typer.Option("--catalog", metavar="DIR", hidden=True)] = None,
+    version: Annotated[bool, typer.Option("--version", help="Say the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        say(f"publog {VERSION}")
+        raise typer.Exit
+
+
+app.command("demo")(demo.demo)
+app.command("publish")(publish.publish)
+app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
+app.command("views")(views.views)
+app.command("history")(assets.history)
+app.command("diff")(assets.diff)
+app.command("explain")(assets.explain)
+app.command("dependents")(assets.dependents)
+app.command("search")(search.search)
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(log.app, name="log")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.command("doctor")(doctor.doctor)
+
+_WRONGLY = (UsedWrongly, UnreadableFile, UnusableLog, InvalidUri, InvalidQuery, UnusableIndex, UnusableJob)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command; returns its exit code. No traceback reaches a person."""
+    try:
+        code = app(arguments, prog_name="publog", standalone_mode=False)
+    except typer.TyperException as error:
+        rich_format_error(error)
+        return USED_WRONGLY
+    except BrokenPipeError:
+        # Whoever read our output has had enough. Python would complain once more while closing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except _WRONGLY as error:
+        fail(str(error))
+        return USED_WRONGLY
+    except InvalidCatalog as error:
+        fail(f"the catalog can't be used:\n{error}")
+        return FOUND_WRONG
+    except (AssetsError, DenormalizerError, IndexersError, PipelineError) as error:
+        fail(str(error))
+        return FOUND_WRONG
+    except OSError as error:
+        fail(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        return FOUND_WRONG
+    if code == _INTERRUPTED:
+        fail("stopped; what was acknowledged is kept, and the same command goes on from there")
+    return code if isinstance(code, int) else DONE

@@ -1,0 +1,116 @@
+"""`publog catalog`: the kinds and the views."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from assets.catalog import Catalog, load_catalog, newsroom_catalog, parse_catalog
+from assets.codec import check_compatibility
+from denormalizer.kind_graph import KindGraph, kind_graph
+from publog.options import CatalogOption, JsonOption, LogOption, settings_of
+from publog.settings import Settings
+from publog.terminal import say, write_json
+
+app = typer.Typer(no_args_is_help=True, help="The kinds and the views, as data.")
+
+
+@app.command("check")
+def check(
+    context: typer.Context, catalog: CatalogOption = None, log: LogOption = None, json: JsonOption = False
+) -> None:
+    """Check a catalog, and that it can read what the log holds; draw its kinds.
+
+    Example: `publog catalog check --catalog my-catalog`
+    """
+    settings = settings_of(context, log, catalog=catalog)
+    found, messages = _catalog(settings)
+    graph = kind_graph(found)
+    if json:
+        write_json({**_described(found), **_graph(graph)})
+        return
+    _draw(found, graph)
+    say(f"the catalog is good: {len(found.kinds)} kinds, {len(found.views)} views; {messages}", style="green")
+
+
+@app.command("show")
+def show(
+    context: typer.Context, catalog: CatalogOption = None, log: LogOption = None, json: JsonOption = False
+) -> None:
+    """Show the catalog in force: its files, or with --json its kinds, references and views."""
+    found, _ = _catalog(settings_of(context, log, catalog=catalog))
+    if json:
+        write_json(_described(found))
+        return
+    for name, text in found.files.items():
+        say(f"--- {name}", style="bold")
+        say(text.rstrip())
+
+
+def _catalog(settings: Settings) -> tuple[Catalog, str]:
+    """The catalog in force, and what was compared with it. Nothing is created by looking."""
+    path = Path(settings.log.removeprefix("sqlite:"))
+    if not settings.log.startswith("sqlite:") or not path.exists():
+        found = newsroom_catalog() if settings.catalog is None else load_catalog(settings.catalog)
+        return found, "there is no log yet to compare it with"
+    with closing(settings.open_log()) as opened:
+        files = opened.catalog_files()
+        if settings.catalog is None:
+            found = newsroom_catalog() if files is None else parse_catalog(files)
+        else:
+            found = load_catalog(settings.catalog)
+        schemas = opened.schemas()
+        check_compatibility(found.kinds, schemas)
+    return found, f"it reads all {len(schemas)} schema versions of the log"
+
+
+def _described(catalog: Catalog) -> dict[str, Any]:
+    return {
+        "digest": catalog.digest,
+        "references": catalog.references,
+        "kinds": {
+            kind.name: {
+                "fields": list(kind.record.fields),
+                "references": {reference.path: list(reference.kinds) for reference in kind.references},
+            }
+            for kind in catalog.kinds.values()
+        },
+        "views": {
+            view.name: {
+                "root": view.root,
+                "expand": list(view.expand),
+                "depth": view.depth,
+                "fields": {kind: list(fields) for kind, fields in view.fields.items()},
+                "search": {
+                    "text": dict(view.search.text),
+                    "facets": list(view.search.facets),
+                    "date": view.search.date,
+                },
+            }
+            for view in catalog.views.values()
+        },
+    }
+
+
+def _graph(graph: KindGraph) -> dict[str, Any]:
+    return {
+        "order": [list(group) for group in graph.order],
+        "cycles": [list(group) for group in graph.cycles],
+        "reach": {view: list(kinds) for view, kinds in graph.views.items()},
+    }
+
+
+def _draw(catalog: Catalog, graph: KindGraph) -> None:
+    for group in graph.order:
+        for kind in group:
+            say(kind, style="bold")
+            for source, path, target in graph.references:
+                if source == kind:
+                    say(f"  {path} -> {target}")
+    for cycle in graph.cycles:
+        say("cycle: " + " <-> ".join(cycle if len(cycle) > 1 else (cycle[0], cycle[0])), style="yellow")
+    for view, kinds in graph.views.items():
+        root = catalog.views[view].root
+        others = [kind for kind in kinds if kind != root]
+        say(f"view {view}: {root}" + (f", touched by {', '.join(others)}" if others else ""))

@@ -1,0 +1,140 @@
+"""`publog log`: look at the log itself."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from assets.codec import Codec
+from assets.errors import Undecodable
+from assets.log.port import Log
+from assets.model import Message, kind_of, rfc3339
+from publog.options import CatalogOption, JsonOption, LogOption, settings_of
+from publog.terminal import fail, meter, say, write_json, write_lines
+
+app = typer.Typer(no_args_is_help=True, help="The one ordered log.")
+
+TAIL_WAIT_SECONDS = 1.0
+"""Longest wait for new messages before Ctrl-C is looked at again."""
+
+PROBLEMS_SHOWN_MAX = 50
+
+
+@app.command("info")
+def info(context: typer.Context, log: LogOption = None, json: JsonOption = False) -> None:
+    """How long the log is, and the schemas beside it."""
+    settings = settings_of(context, log)
+    with closing(settings.open_log()) as opened:
+        last = opened.last_offset()
+        catalog = settings.load_catalog(opened)
+        ends = [message.time for offset in {0, last} if last >= 0 for message in opened.read(offset, offset)]
+        schemas = opened.schemas()
+        facts: dict[str, Any] = {
+            "url": opened.url,
+            "messages": last + 1,
+            "last_offset": last,
+            "first_time": rfc3339(min(ends)) if ends else None,
+            "last_time": rfc3339(max(ends)) if ends else None,
+            "catalog": catalog.digest,
+            "schemas": [{"id": schema.id, "kind": schema.kind, "version": schema.version} for schema in schemas],
+        }
+    if json:
+        write_json(facts)
+        return
+    say(f"{facts['url']}: {last + 1:,} messages" + (f", offsets 0 to {last}" if last >= 0 else ""))
+    if ends:
+        say(f"first and last published at {facts['first_time']} and {facts['last_time']}")
+    say("schemas: " + (", ".join(f"{schema.kind} v{schema.version} (id {schema.id})" for schema in schemas) or "none"))
+    say(f"catalog: {catalog.digest[:16]}, views {', '.join(catalog.views) or 'none'}")
+
+
+@app.command("tail")
+def tail(
+    context: typer.Context,
+    count: Annotated[int, typer.Option("-n", metavar="N", min=0, help="How many of the last.")] = 10,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as messages arrive.")] = False,
+    log: LogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The last messages; with -f the next ones too, as they are published."""
+    settings = settings_of(context, log)
+    with closing(settings.open_log()) as opened:
+        position = max(opened.last_offset() - count, -1)
+        while True:
+            last = opened.last_offset()
+            for message in opened.read(position + 1, last) if last > position else ():
+                _show(message, json=json)
+            position = last
+            if not follow:
+                return
+            while opened.wait_past(position, TAIL_WAIT_SECONDS) <= position:
+                pass
+
+
+@app.command("verify")
+def verify(
+    context: typer.Context, log: LogOption = None, catalog: CatalogOption = None, json: JsonOption = False
+) -> int:
+    """Check the whole log: its storage, its order, and that every payload can be read."""
+    settings = settings_of(context, log, catalog=catalog)
+    with closing(settings.open_log()) as opened:
+        problems = list(opened.verify())
+        last = opened.last_offset()
+        chosen = settings.load_catalog(opened)
+        if not problems:
+            with meter("reading", "messages", last + 1) as progress:
+                for number, problem in enumerate(_payloads(opened, Codec(chosen.kinds, opened.schemas()))):
+                    if problem is not None:
+                        problems.append(problem)
+                    if number % 10_000 == 0:
+                        progress.show(number)
+    if json:
+        write_json({"messages": last + 1, "problems": problems})
+    else:
+        for problem in problems[:PROBLEMS_SHOWN_MAX]:
+            fail(problem)
+        if problems:
+            fail(f"{len(problems):,} problems in {last + 1:,} messages")
+        else:
+            say(f"all {last + 1:,} messages are in order and can be read", style="green")
+    return 1 if problems else 0
+
+
+def _payloads(log: Log, codec: Codec) -> Iterator[str | None]:
+    """For each message, why its payload can't be read, or None."""
+    for message in log.read():
+        problem = None
+        if message.value is not None:
+            try:
+                codec.decode(kind_of(message.uri), message.value)
+            except Undecodable as error:
+                problem = f"message {message.offset} ({message.uri}) can't be read: {error}"
+        yield problem
+
+
+def _show(message: Message, *, json: bool) -> None:
+    op = "unpublish" if message.value is None else "publish"
+    if not json:
+        size = "" if message.value is None else f"  {len(message.value):,} bytes"
+        tx = f"  tx {message.tx}" if message.tx else ""
+        say(f"{message.offset:>9}  {rfc3339(message.time)}  {op:<9}  {message.uri}{size}{tx}")
+        return
+    write_lines(
+        [
+            orjson.dumps(
+                {
+                    "offset": message.offset,
+                    "uri": message.uri,
+                    "kind": kind_of(message.uri),
+                    "op": op,
+                    "time": rfc3339(message.time),
+                    "id": message.id,
+                    "tx": message.tx,
+                    "tx_end": message.tx_end,
+                    "bytes": None if message.value is None else len(message.value),
+                }
+            )
+        ]
+    )

@@ -1,0 +1,130 @@
+"""`publog publish`: files of messages into the log."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import orjson
+import typer
+
+from assets.fixing import fix_catalog
+from assets.gateway import Gateway
+from assets.holding import Holding
+from assets.imports import Batch, import_lines
+from assets.intake import read_lines
+from publog.options import CatalogOption, JsonOption, LogOption, settings_of
+from publog.settings import UsedWrongly
+from publog.terminal import err, meter, say, write_json
+
+REFUSED_SHOWN_MAX = 50
+"""Refused lines that are printed one by one, for each file."""
+
+
+class Policy(StrEnum):
+    """What to do with references to what nobody has published."""
+
+    reject = "reject"
+    hold = "hold"
+    allow = "allow"
+
+
+def publish(
+    context: typer.Context,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="JSON Lines, also .gz and .zst; - is standard input.")
+    ],
+    log: LogOption = None,
+    catalog: CatalogOption = None,
+    references: Annotated[
+        Policy | None,
+        typer.Option(help="References to what nobody has published. [default: as the catalog says]"),
+    ] = None,
+    receipts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a receipt for each message, once it is durable.")
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Validate messages and append them to the log, transaction by transaction.
+
+    The same file again appends nothing twice: messages are known by their `id`, or by their place in the file.
+
+    Example: `publog publish articles.jsonl.zst --references hold`
+    """
+    for name in files:
+        if name != "-" and not Path(name).is_file():
+            raise UsedWrongly(f"{name}: there is no such file")
+    settings = settings_of(context, log, catalog=catalog)
+    total = Batch()
+    refused: list[dict[str, Any]] = []
+    with (
+        closing(settings.open_log(create=True)) as opened,
+        closing(Holding(settings.home / "held.sqlite")) as holding,
+        _receipts_file(receipts) as receipts_file,
+    ):
+        chosen = settings.load_catalog(opened)
+        gateway = Gateway(opened, chosen, holding)
+        fix_catalog(opened, chosen)
+        for name in files:
+            shown = 0
+            with meter(f"publishing {name}", "messages") as progress:
+                done = 0
+                for batch in import_lines(gateway, read_lines(name), references.value if references else None):
+                    if receipts_file is not None:
+                        receipts_file.writelines(orjson.dumps(entry._asdict()) + b"\n" for entry in batch.receipts)
+                        receipts_file.flush()
+                    for line, reason in batch.refused:
+                        refused.append({"file": name, "line": line, "reason": reason}) if json else None
+                        if not json and shown < REFUSED_SHOWN_MAX:
+                            err.print(f"{name}:{line}: {reason}", markup=False)
+                        shown += 1
+                    _add(total, batch)
+                    done += batch.lines
+                    progress.show(done)
+            if shown > REFUSED_SHOWN_MAX and not json:
+                err.print(f"{name}: and {shown - REFUSED_SHOWN_MAX:,} more refused lines", markup=False)
+        if json:
+            write_json({**_counts(total), "refused_lines": refused})
+        else:
+            _show(total)
+    return 1 if total.refused else 0
+
+
+def _add(total: Batch, batch: Batch) -> None:
+    total.appended += batch.appended
+    total.present += batch.present
+    total.held += batch.held
+    total.holes += batch.holes
+    total.released += batch.released
+    total.refused += batch.refused
+
+
+def _counts(total: Batch) -> dict[str, int]:
+    return {
+        "appended": total.appended,
+        "already_there": total.present,
+        "held": total.held,
+        "refused": len(total.refused),
+        "released": total.released,
+        "dangling_references": total.holes,
+    }
+
+
+def _show(total: Batch) -> None:
+    counts = _counts(total)
+    parts = [f"{counts[name]:,} {name.replace('_', ' ')}" for name in ("appended", "already_there", "held", "refused")]
+    say(", ".join(parts), style="red" if total.refused else "green")
+    if total.released:
+        say(f"{total.released:,} held before were released: what they waited for is there now")
+    if total.holes:
+        say(f"{total.holes:,} references point at what nobody has published; views show a hole there")
+
+
+@contextmanager
+def _receipts_file(path: Path | None) -> Iterator[IO[bytes] | None]:
+    if path is None:
+        yield None
+    else:
+        with path.open("wb") as file:
+            yield file

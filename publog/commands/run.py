@@ -1,0 +1,70 @@
+"""`publog run`: the Beam pipeline from the log into the index."""
+
+from contextlib import closing
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
+from publog.settings import UsedWrongly
+from publog.terminal import meter, say, warn, write_json
+
+
+def run(
+    context: typer.Context,
+    batch: Annotated[bool, typer.Option("--batch", help="Over the log as it is now; then end.")] = False,
+    runner: Annotated[
+        str | None, typer.Option(metavar="RUNNER", help="A Beam runner. [default: FnApiRunner, on this machine]")
+    ] = None,
+    shards: Annotated[int, typer.Option(metavar="N", min=1, help="Processes side by side.")] = 1,
+    log: LogOption = None,
+    index: IndexOption = None,
+    catalog: CatalogOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Denormalize the log into the index with Apache Beam; options that publog doesn't know go to Beam.
+
+    Example: `publog run --batch --shards 2 --index jsonl:views.jsonl`
+    """
+    if not batch:
+        raise UsedWrongly("say what to run: publog run --batch")
+    settings = settings_of(context, log, index, catalog)
+    with closing(settings.open_log()) as opened:
+        chosen = settings.load_catalog(opened)
+        messages = opened.last_offset() + 1
+        url = opened.url
+    # Beam takes a second to import: only the command that needs it pays.
+    from pipeline.run import Progress, run_batch
+
+    with meter("denormalizing", "messages", messages) as progress:
+
+        def show(state: Progress) -> None:
+            progress.show(state.applied, state.messages, f", {state.views:,} views" if state.views else "")
+
+        manifest = run_batch(
+            log=url,
+            index=settings.index,
+            catalog=chosen,
+            folder=settings.home,
+            shards=shards,
+            runner=runner,
+            options=context.args,
+            on_progress=show,
+        )
+    letters = manifest.total("dead_letters")
+    if json:
+        write_json({**asdict(manifest), "dead_letters": letters})
+    else:
+        say(
+            f"{messages:,} messages, {manifest.total('live'):,} live views and {manifest.total('gone'):,} gone, "
+            f"{manifest.total('bytes') / 1e6:,.1f} MB into {settings.index}",
+            style="green",
+        )
+        for result in manifest.shards:
+            say(f"  shard {result.shard}: {result.live + result.gone:,} views, {result.bytes / 1e6:,.1f} MB")
+        if bounded := manifest.total("bounded"):
+            warn(f"{bounded:,} views were cut short at a bound; their records say so in `bounds`")
+        if letters:
+            warn(f"{letters:,} messages could not be processed: publog dead-letters list")
+    return 1 if letters else 0

@@ -1,0 +1,43 @@
+"""The options that commands share."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from publog.settings import Flags, Settings, UsedWrongly, resolve
+
+LogOption = Annotated[
+    str | None,
+    typer.Option("--log", metavar="URL", help="The log: sqlite:PATH. [env: PUBLOG_LOG] [default: in the home]"),
+]
+IndexOption = Annotated[
+    str | None,
+    typer.Option(
+        "--index", metavar="URL", help="The index: tantivy:PATH, jsonl:PATH. [env: PUBLOG_INDEX] [default: in the home]"
+    ),
+]
+CatalogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalog", metavar="DIR", help="The catalog. [env: PUBLOG_CATALOG] [default: the log's own, or the newsroom]"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for a program.")]
+ViewOption = Annotated[str | None, typer.Option("--view", metavar="VIEW", help="Only this view.")]
+
+
+def settings_of(
+    context: typer.Context, log: str | None = None, index: str | None = None, catalog: Path | None = None
+) -> Settings:
+    """The settings of a command: its own flags, those given before it, the environment, publog.toml."""
+    shared: dict[str, Any] = context.find_root().params
+    before = Flags(shared.get("log_url"), shared.get("index"), shared.get("catalog_folder"))
+    return resolve(cast("Path | None", shared.get("home")), Flags(log, index, catalog), before)
+
+
+def known_view(views: Mapping[str, object], view: str | None) -> None:
+    """Refuse a view that the catalog does not have."""
+    if view is not None and view not in views:
+        raise UsedWrongly(f"the catalog has no view {view}; it has {', '.join(sorted(views)) or 'none'}")

@@ -1,0 +1,87 @@
+"""What people see: progress with rate and time left on a terminal, plain lines otherwise."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+out: Final = Console(highlight=False, soft_wrap=True)
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+
+PLAIN_SECONDS: Final = 5.0
+"""Between two lines of progress where there is no terminal."""
+
+
+def say(text: str = "", style: str | None = None) -> None:
+    """A line for a person, never read as markup."""
+    out.print(text, style=style, markup=False)
+
+
+def warn(text: str) -> None:
+    """A line on standard error."""
+    err.print(text, style="yellow", markup=False)
+
+
+def fail(text: str) -> None:
+    """An error, on standard error."""
+    err.print("error: ", style="bold red", end="", markup=False)
+    err.print(text, markup=False)
+
+
+def write_lines(lines: Iterable[bytes]) -> None:
+    """Lines for a program, on standard output, as they come."""
+    stream = sys.stdout.buffer
+    for line in lines:
+        stream.write(line + b"\n")
+    stream.flush()
+
+
+def write_json(value: Any) -> None:
+    """One JSON document for a program."""
+    write_lines([orjson.dumps(value, option=orjson.OPT_INDENT_2)])
+
+
+class Meter:
+    """Shows how far long work is."""
+
+    def __init__(self, what: str, unit: str, progress: Progress | None, total: int | None) -> None:
+        self._what = what
+        self._unit = unit
+        self._progress = progress
+        self._total = total
+        self._started = self._said = time.monotonic()
+        self._task = progress.add_task(what, total=total, rate="") if progress is not None else None
+
+    def show(self, done: int, total: int | None = None, note: str = "") -> None:
+        """The work is this far."""
+        now = time.monotonic()
+        rate = done / (now - self._started) if now > self._started else 0.0
+        text = f"{done:,} {self._unit}, {rate:,.0f}/s{note}"
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done, total=total or self._total, rate=text)
+        elif now - self._said >= PLAIN_SECONDS:
+            self._said = now
+            err.print(f"{self._what}: {text}", markup=False)
+
+
+@contextmanager
+def meter(what: str, unit: str, total: int | None = None) -> Iterator[Meter]:
+    """A meter while the work lasts."""
+    if not err.is_terminal:
+        yield Meter(what, unit, None, total)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        yield Meter(what, unit, progress, total)

@@ -1,0 +1,236 @@
+"""The fold agrees with the oracle: on every view, at every offset, however it is driven."""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations, pairwise, product
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from assets.model import Message
+from denormalizer.errors import OutOfOrder
+from denormalizer.expansion import Asset, Bounds, Expander
+from denormalizer.fold import Fold, Shard
+from denormalizer.fragments import Fragments
+from denormalizer.view import View
+from tests.support.building import POISON, Publication, assert_same, by_key, record
+from tests.support.oracle import Oracle
+from tests.support.strategies import publications
+
+Json = Any
+Views = dict[tuple[str, str], View]
+
+SHARDS = (1, 2, 5)
+
+
+class Checked:
+    """Folds driven side by side with the oracle: every emission must be exactly what it should be."""
+
+    def __init__(self, publication: Publication, shards: int = 1) -> None:
+        self.publication = publication
+        self.oracle = Oracle(publication.files)
+        self.folds = publication.folds(shards)
+        self.views: Views = {}
+        self.bytes: dict[tuple[str, str, int], View] = {}
+        self.emitted_through: int | None = None
+
+    def apply(self, messages: Sequence[Message]) -> None:
+        for fold in self.folds:
+            fold.apply(messages)
+
+    def emit(self) -> None:
+        """Take the emission of all shards, and compare."""
+        watermark = self.folds[0].watermark
+        expected = self.oracle.views_at(self.publication.plain, watermark)
+        previous = self.emitted_through
+        due = {
+            key
+            for key, view in expected.items()
+            if previous is None or any(offset is not None and offset > previous for offset in view["sources"].values())
+        }
+        emitted = by_key(view for fold in self.folds for view in fold.emit())
+        assert emitted.keys() == due
+        for key, view in emitted.items():
+            assert_same(view, expected[key])
+            assert view.bounds == ()
+            assert key not in self.views or self.views[key].version < view.version
+            assert self.bytes.setdefault((*key, view.version), view) == view
+        self.views.update(emitted)
+        assert self.views.keys() == expected.keys()
+        for key, view in self.views.items():
+            assert_same(view, expected[key])
+        self.emitted_through = watermark
+
+
+def drive(checked: Checked, cuts: Iterable[int]) -> Checked:
+    """Apply everything, and emit behind each of these offsets."""
+    for before, cut in pairwise([-1, *cuts]):
+        checked.apply(checked.publication.messages[before + 1 : cut + 1])
+        checked.emit()
+    return checked
+
+
+def last_offset(publication: Publication) -> int:
+    return len(publication.messages) - 1
+
+
+@st.composite
+def cut_publications(draw: Callable[..., Any]) -> tuple[Publication, list[int]]:
+    """A publication and the offsets behind which it is emitted; at the end in any case."""
+    publication: Publication = draw(publications())
+    last = last_offset(publication)
+    cuts = draw(st.sets(st.integers(0, last)))
+    return publication, sorted({*cuts, last})
+
+
+# ------------------------------------------------------------------------------------------------------- the agreement
+
+
+@given(publications())
+def test_every_view_agrees_at_every_offset_message_by_message(publication: Publication) -> None:
+    drive(Checked(publication), range(len(publication.messages)))
+
+
+@given(cut_publications(), st.sampled_from(SHARDS))
+def test_every_view_agrees_in_any_batching_and_sharding(cut: tuple[Publication, list[int]], shards: int) -> None:
+    publication, cuts = cut
+    drive(Checked(publication, shards), cuts)
+
+
+@given(publications())
+def test_emission_at_the_ends_of_transactions_agrees(publication: Publication) -> None:
+    drive(Checked(publication, 2), [message.offset for message in publication.messages if message.tx_end])
+
+
+@given(cut_publications())
+def test_a_view_of_one_version_has_the_same_bytes_however_it_was_made(cut: tuple[Publication, list[int]]) -> None:
+    publication, cuts = cut
+    last = last_offset(publication)
+    one_by_one = drive(Checked(publication), range(last + 1))
+    for shards in SHARDS:
+        for way in (cuts, [last]):
+            other = drive(Checked(publication, shards), way)
+            assert other.views == one_by_one.views
+            assert other.bytes.items() <= one_by_one.bytes.items()
+
+
+@given(cut_publications(), st.data())
+def test_a_fold_made_anew_half_way_goes_on_with_the_same_views(
+    cut: tuple[Publication, list[int]], data: st.DataObject
+) -> None:
+    publication, cuts = cut
+    before = drive(Checked(publication, 2), cuts)
+    again = Checked(publication, 2)
+    # It may have got further before than where it starts to emit again, or less far.
+    again.apply(publication.messages[: data.draw(st.integers(0, len(publication.messages)), label="read again")])
+    again.emit()
+    drive(again, [offset for offset in cuts if offset > (again.emitted_through or 0)])
+    assert again.views == before.views
+
+
+@given(publications())
+def test_an_emission_given_up_half_way_comes_again_whole(publication: Publication) -> None:
+    last = last_offset(publication)
+    checked = Checked(publication)
+    for cut in {last // 2, last}:
+        checked.apply(publication.messages[: cut + 1])
+        next(checked.folds[0].emit(), None)
+        checked.emit()
+    assert list(checked.folds[0].emit()) == []
+
+
+@given(publications(), st.data())
+def test_dependents_are_the_views_with_the_asset_in_their_closure(publication: Publication, data: st.DataObject) -> None:
+    oracle = Oracle(publication.files)
+    folds = publication.folds(data.draw(st.sampled_from([1, 2]), label="shards"))
+    for message in publication.messages:
+        for fold in folds:
+            fold.apply([message])
+        what = data.draw(st.integers(0, 2), label="what is asked for")
+        if what == 0:
+            for fold in folds:
+                list(fold.emit())
+        elif what == 1:
+            expected = oracle.views_at(publication.plain, message.offset)
+            for uri in {uri for view in expected.values() for uri in view["sources"]} | {"x://a/nowhere"}:
+                found = by_key(view for fold in folds for view in fold.dependents(uri))
+                assert found.keys() == {key for key, view in expected.items() if uri in view["sources"]}
+                for key, view in found.items():
+                    assert_same(view, expected[key])
+    checked = Checked(publication, len(folds))
+    drive(checked, [last_offset(publication)])
+    assert checked.views.items() >= by_key(view for fold in folds for view in fold.emit()).items()
+
+
+@given(publications(poison=False))
+def test_a_view_record_survives_its_line(publication: Publication) -> None:
+    for view in drive(Checked(publication), [last_offset(publication)]).views.values():
+        assert View.from_line(view.to_line()) == view
+        assert json.loads(view.to_line()) == record(view)
+
+
+# ------------------------------------------------------------------------------------------- order, repetition, poison
+
+
+@given(cut_publications(), st.data())
+def test_messages_delivered_again_are_dropped(cut: tuple[Publication, list[int]], data: st.DataObject) -> None:
+    publication, cuts = cut
+    checked = Checked(publication, 2)
+    for cut_at in cuts:
+        again = data.draw(st.integers(0, max(checked.folds[0].watermark, 0)), label="delivered from")
+        checked.apply(publication.messages[again : cut_at + 1])
+        checked.emit()
+    for fold in checked.folds:
+        letters = [letter.offset for letter in fold.dead_letters]
+        assert len(letters) == len(set(letters))
+
+
+@given(publications(), st.data())
+def test_a_skipped_message_is_an_error_and_nothing_behind_it_is_applied(
+    publication: Publication, data: st.DataObject
+) -> None:
+    skipped = data.draw(st.integers(0, last_offset(publication)), label="skipped")
+    messages = publication.messages
+    checked = Checked(publication)
+    behind = [*messages[skipped + 1 :], Message(len(messages), "x://a/1", 0, "id", None, True, None)]
+    with pytest.raises(OutOfOrder) as error:
+        checked.apply([*messages[:skipped], *behind])
+    assert (error.value.offset, error.value.expected) == (skipped + 1, skipped)
+    assert str(error.value) == (
+        f"message {skipped + 1} came where {skipped} was due; read the log again from {skipped}"
+    )
+    assert checked.folds[0].watermark == skipped - 1
+    drive(checked, [last_offset(publication)])
+
+
+@given(publications(), st.integers(1, 5))
+def test_offsets_may_have_gaps_where_the_log_says_so(publication: Publication, gap: int) -> None:
+    plain = list(publication.plain)
+    spread = [message._replace(offset=message.offset * gap + 2) for message in publication.messages]
+    fold = publication.fold(contiguous=False)
+    dense = publication.fold()
+    emitted: Views = {}
+    for message, original in zip(spread, publication.messages, strict=True):
+        fold.apply([message])
+        dense.apply([original])
+        emitted = by_key(fold.emit())
+        assert [(key, view.version) for key, view in emitted.items()] == [
+            (key, view.version * gap + 2) for key, view in by_key(dense.emit()).items()
+        ]
+    assert len(plain) == len(spread)
+
+
+@given(publications(), st.sampled_from(SHARDS))
+def test_each_poison_message_is_named_exactly_once_over_all_shards(publication: Publication, shards: int) -> None:
+    folds = drive(Checked(publication, shards), range(len(publication.messages))).folds
+    named = sorted((letter.offset, letter.uri, letter.code, letter.value) for fold in folds for letter in fold.dead_letters)
+    assert named == [
+        (offset, message["uri"], POISON[message["poison"]], publication.messages[offset].value)
+        for offset, message in enumerate(publication.plain)
+        if message["op"] == "poison" and message["kind"] in publication.plan.shapes
+    ]
+    for fold in folds:
+        assert all(letter.reason for letter in fold.dead_letters)
