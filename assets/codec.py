@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple, cast
 
 import cavro
 import fastavro
+import orjson
 
 from assets.errors import IncompatibleSchema, InvalidMessage, Undecodable
-from assets.forms import Forms, all_native, forms_of
+from assets.forms import Forms, all_native, forms_of, without_native
 from assets.limits import MESSAGE_BYTES_MAX
 from assets.model import RegisteredSchema
 from assets.schema import Kind, Record, SchemaProblem, Type, incompatibility, parse_record
@@ -115,7 +116,7 @@ class Codec:
         except Undecodable:
             raise
         # The libraries answer malformed bytes with whatever they lead to: EOFError, IndexError, UnicodeDecodeError...
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             raise Undecodable("malformed-avro", f"{type(error).__name__}: {error}") from None
         return data
 

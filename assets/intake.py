@@ -63,7 +63,7 @@ def _open(name: str) -> IO[bytes]:
         case ".zst":
             return cast("IO[bytes]", BufferedReader(cast("Any", zstd.open(name)), _BUFFER_BYTES))
         case _:
-            return open(name, "rb", buffering=_BUFFER_BYTES)
+            return Path(name).open("rb", buffering=_BUFFER_BYTES)
 
 
 def _lines(file: IO[bytes]) -> Iterator[Line]:

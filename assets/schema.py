@@ -173,32 +173,41 @@ def incompatibility(reader: Type, writer: Type, path: str = "") -> str | None:
             return None
         return f"{here} may be {writer.name}, which is not among its types now"
     if isinstance(reader, Record) and isinstance(writer, Record):
-        for name, type_ in reader.fields.items():
-            place = f"{path}.{name}" if path else name
-            old = next((old for old in (name, *reader.aliases.get(name, ())) if old in writer.fields), None)
-            if old is not None:
-                reason = incompatibility(type_, writer.fields[old], place)
-                if reason is not None:
-                    return reason
-            elif name not in reader.defaults:
-                return f"{place} is new and has no default"
-        return None
+        return _record_incompatibility(reader, writer, path)
     if reader.name != writer.name:
         return (
             None if reader.name in _PROMOTIONS.get(writer.name, ()) else f"{here} was {writer.name}, is {reader.name}"
         )
-    if reader.kinds and writer.kinds and not set(writer.kinds) <= set(reader.kinds):
-        return f"{here} referred to {', '.join(writer.kinds)}, now only to {', '.join(reader.kinds)}"
-    if reader.name == "enum" and not set(writer.symbols) <= set(reader.symbols):
-        return f"{here} had the symbols {', '.join(sorted(set(writer.symbols) - set(reader.symbols)))}, and has not now"
+    reason = _value_incompatibility(reader, writer)
+    if reason is not None:
+        return f"{here} {reason}"
+    pairs = zip(reader.inner, writer.inner, strict=True)
+    return next(filter(None, (incompatibility(new, old, path) for new, old in pairs)), None)
+
+
+def _record_incompatibility(reader: Record, writer: Record, path: str) -> str | None:
+    for name, type_ in reader.fields.items():
+        place = f"{path}.{name}" if path else name
+        old = next((old for old in (name, *reader.aliases.get(name, ())) if old in writer.fields), None)
+        if old is not None:
+            reason = incompatibility(type_, writer.fields[old], place)
+            if reason is not None:
+                return reason
+        elif name not in reader.defaults:
+            return f"{place} is new and has no default"
+    return None
+
+
+def _value_incompatibility(reader: Type, writer: Type) -> str | None:
+    if reader.kinds and not set(writer.kinds) <= set(reader.kinds):
+        return f"referred to {', '.join(writer.kinds)}, now only to {', '.join(reader.kinds)}"
+    if not set(writer.symbols) <= set(reader.symbols):
+        lost = ", ".join(sorted(set(writer.symbols) - set(reader.symbols)))
+        return f"had the symbols {lost}, and has not now"
     if reader.size != writer.size:
-        return f"{here} had {writer.size} bytes, has {reader.size}"
-    if reader.logical not in (writer.logical, REFERENCE) and writer.logical != REFERENCE:
-        return f"{here} had logical type {writer.logical}, has {reader.logical}"
-    for new, old in zip(reader.inner, writer.inner, strict=True):
-        reason = incompatibility(new, old, path)
-        if reason is not None:
-            return reason
+        return f"had {writer.size} bytes, has {reader.size}"
+    if reader.logical != writer.logical and REFERENCE not in (reader.logical, writer.logical):
+        return f"had logical type {writer.logical}, has {reader.logical}"
     return None
 
 

@@ -1,5 +1,8 @@
 """Why a view says what it says: its closure as a tree, and the way to the asset that made its last version."""
 
+# networkx has types in part only.
+# pyright: reportUnknownMemberType=false
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
