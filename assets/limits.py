@@ -35,5 +35,17 @@ IMPORT_BATCH_BYTES: Final = 16 * 1024 * 1024
 SCHEMA_DEPTH_MAX: Final = 32
 """Nested types in one kind's schema."""
 
-FOLLOW_POLL_SECONDS: Final = 0.005
+FOLLOW_POLL_SECONDS: Final = 0.01
 """How often a reader of the embedded log looks for appends of another process."""
+
+WRITER_WAIT_SECONDS_MAX: Final = 30.0
+"""How long a writer waits for its turn. Bulk imports hold the log for a tenth of a second at a time."""
+
+READ_MESSAGES: Final = 256
+"""Messages that a reader of the embedded log takes from the database at a time."""
+
+WAL_BYTES: Final = 32 * 1024 * 1024
+"""About how much a writer of the embedded log lets the write-ahead log grow before it moves it into the database."""
+
+LOG_PROBLEMS_MAX: Final = 100
+"""Sentences that the verification of a log gives before it stops."""

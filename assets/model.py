@@ -11,8 +11,9 @@ from assets.limits import URI_ID_CHARACTERS_MAX
 NEVER: Final = -1
 """The watermark of something that has seen no message, and the last offset of an empty log."""
 
-# RFC 3986: a path's characters are unreserved, sub-delims, ":", "@", "%" and "/". None needs escaping in JSON.
-_URI: Final = re.compile(r"([a-z0-9][a-z0-9+.\-]*)://([A-Za-z_][A-Za-z0-9_]*)/([A-Za-z0-9\-._~!$&'()*+,;=:@/%]+)\Z")
+# RFC 3986: a path's characters are unreserved, sub-delims, ":", "@", "%" and "/". Real archives have spaces inside as
+# well (docs/adr/0008). None of these needs escaping in JSON.
+_URI: Final = re.compile(r"([a-z0-9][a-z0-9+.\-]*)://([A-Za-z_][A-Za-z0-9_]*)/((?! )[A-Za-z0-9\-._~!$&'()*+,;=:@/% ]+(?<! ))\Z")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -75,7 +76,7 @@ def check_uri(uri: str) -> str:
     """
     match = _URI.match(uri)
     if match is None:
-        raise InvalidUri(uri, "it must be SCHEME://KIND/ID, with RFC 3986 path characters in ID")
+        raise InvalidUri(uri, "it must be SCHEME://KIND/ID, with RFC 3986 path characters (and inner spaces) in ID")
     if len(match[3]) > URI_ID_CHARACTERS_MAX:
         raise InvalidUri(uri, f"its ID is longer than {URI_ID_CHARACTERS_MAX} characters")
     return match[2]

@@ -1,5 +1,6 @@
 """A kind's Avro schema: read, checked, and laid out so that paths and references can be followed."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
@@ -15,6 +16,7 @@ SearchClass = Literal["string", "number", "boolean", "time", "record", "bytes", 
 REFERENCE: Final = "asset-ref"
 """The logical type of a string that is another asset's URI."""
 
+_FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PRIMITIVES: Final = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 _TIMES: Final = {
     ("long", "timestamp-millis"),
@@ -49,6 +51,10 @@ class Type:
     """Of a reference: the kinds it may point at."""
     size: int = 0
     """Of a fixed: bytes."""
+    declared: str = ""
+    """Of a record, an enum or a fixed: its name, without the namespace."""
+    formerly: tuple[str, ...] = ()
+    """Names that it had in earlier schemas."""
 
     @property
     def is_reference(self) -> bool:
@@ -68,7 +74,8 @@ class Type:
 
 @dataclass(frozen=True, eq=False)
 class Record(Type):
-    """A record. `defaults` has the fields that may be left out of a message."""
+    """A record. `defaults` has the fields that may be left out of a message, with the values they have then, as the
+    Avro libraries give them."""
 
     fields: Mapping[str, Type] = field(default_factory=dict[str, Type])
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -171,13 +178,13 @@ def incompatibility(reader: Type, writer: Type, path: str = "") -> str | None:
     if reader.name == "union":
         if any(incompatibility(branch, writer, path) is None for branch in reader.inner):
             return None
-        return f"{here} may be {writer.name}, which is not among its types now"
+        return f"{here} may be {writer.declared or writer.name}, which is not among its types now"
+    if reader.name == writer.name and writer.declared not in (reader.declared, *reader.formerly):
+        return f"{here} was the {writer.name} {writer.declared}, is {reader.declared} without that alias"
     if isinstance(reader, Record) and isinstance(writer, Record):
         return _record_incompatibility(reader, writer, path)
-    if reader.name != writer.name:
-        return (
-            None if reader.name in _PROMOTIONS.get(writer.name, ()) else f"{here} was {writer.name}, is {reader.name}"
-        )
+    if reader.name != writer.name and reader.name not in _PROMOTIONS.get(writer.name, ()):
+        return f"{here} was {writer.name}, is {reader.name}"
     reason = _value_incompatibility(reader, writer)
     if reason is not None:
         return f"{here} {reason}"
@@ -302,21 +309,40 @@ class _Reader:
         name: str = document["name"]
         namespace = name.rpartition(".")[0] or document.get("namespace", namespace)
         full = name if "." in name or not namespace else f"{namespace}.{name}"
+        names = {"declared": full.rpartition(".")[2], "formerly": tuple(document.get("aliases") or ())}
         if type_ == "enum":
-            made = Type("enum", symbols=tuple(document["symbols"]))
+            made = Type("enum", symbols=tuple(document["symbols"]), **names)
         elif type_ == "fixed":
-            made = Type("fixed", document.get("logicalType"), size=document["size"])
+            size: Any = document["size"]
+            if not isinstance(size, int) or size < 0:
+                raise SchemaProblem(f"fixed {name} has size {size!r}", "Give it a whole number of bytes", f'"{name}"')
+            made = Type("fixed", document.get("logicalType"), size=size, **names)
         else:
             fields: dict[str, Type] = {}
             defaults: dict[str, Any] = {}
             aliases: dict[str, tuple[str, ...]] = {}
+            if not isinstance(document.get("fields"), list):
+                raise SchemaProblem(f"record {name} has no fields", 'Write "fields": [...]', f'"{name}"')
             for entry in document["fields"]:
-                fields[entry["name"]] = self.read(entry["type"], (*inside, full), namespace)
+                field_name: Any = entry["name"]
+                if not isinstance(field_name, str) or not _FIELD.match(field_name):
+                    raise SchemaProblem(
+                        f"{field_name!r} is no field name", "Use letters, digits and _", f'"{name}"', f'"{field_name}"'
+                    )
+                if field_name in fields:
+                    raise SchemaProblem(
+                        f"record {name} has two fields {field_name}",
+                        "Rename one",
+                        f'"{name}"',
+                        f'"{field_name}"',
+                        f'"{field_name}"',
+                    )
+                fields[field_name] = self.read(entry["type"], (*inside, full), namespace)
                 if "default" in entry:
-                    defaults[entry["name"]] = entry["default"]
+                    defaults[field_name] = _default(fields[field_name], entry["default"], field_name)
                 if entry.get("aliases"):
-                    aliases[entry["name"]] = tuple(entry["aliases"])
-            made = Record("record", fields=fields, defaults=defaults, aliases=aliases)
+                    aliases[field_name] = tuple(entry["aliases"])
+            made = Record("record", fields=fields, defaults=defaults, aliases=aliases, **names)
         self._named[full] = made
         return made
 
@@ -336,6 +362,24 @@ class _Reader:
 
     def _union(self, branches: list[Type]) -> Type:
         holds = [branch for branch in branches if branch.name != "null"]
+        alike = [branch.declared or branch.name for branch in branches]
+        if len(set(alike)) < len(alike) or not holds or "union" in alike:
+            raise SchemaProblem(
+                f"a union offers {', '.join(alike) or 'nothing'}", "Offer each type once, and something beside null"
+            )
+        records = [frozenset(branch.fields) for branch in holds if isinstance(branch, Record)]
+        if len(set(records)) < len(records) or (records and "map" in alike):
+            raise SchemaProblem(
+                f"a union offers {', '.join(alike)}, and a value can't tell which it is",
+                "Give each record of a union a field that no other has, and offer no map beside them",
+            )
+        whole = [branch for branch in holds if branch.name in ("int", "long")]
+        if len(whole) > 1 and any(branch.logical for branch in whole):
+            raise SchemaProblem(
+                f"a union offers {', '.join(branch.logical or branch.name for branch in whole)},"
+                " and a value can't tell which it is",
+                "Offer one whole number, date or time",
+            )
         if len(holds) > 1 and any(_holds_reference(branch) for branch in holds):
             raise SchemaProblem(
                 f"a union offers an {REFERENCE} beside another type, so that a value can't tell which it is",
@@ -348,6 +392,69 @@ class _Reader:
 def _holds_reference(type_: Type) -> bool:
     """Whether values of this type are references or arrays of them; records are told apart by their fields."""
     return bool(type_.kinds) or (type_.name == "array" and any(_holds_reference(inner) for inner in type_.inner))
+
+
+def _default(type_: Type, default: Any, place: str) -> Any:
+    """A default, JSON in the schema, as the Avro libraries give the value: bytes as bytes, records with all their fields."""
+    unfit = SchemaProblem(f"the default of {place} does not fit its type", "Correct the default", f'"{place}"', '"default"')
+    if type_.name == "union":
+        for branch in type_.inner:
+            try:
+                return _default(branch, default, place)
+            except SchemaProblem:
+                continue
+        raise unfit
+    if not isinstance(default, _JSON_TYPES[type_.name]) or (isinstance(default, bool) and type_.name != "boolean"):
+        raise unfit
+    if isinstance(type_, Record):
+        given = cast("dict[str, Any]", default)
+        if not given.keys() <= type_.fields.keys() or not type_.fields.keys() - given.keys() <= type_.defaults.keys():
+            raise unfit
+        return {
+            name: _default(inner, given[name], place) if name in given else type_.defaults[name]
+            for name, inner in type_.fields.items()
+        }
+    if type_.name == "array":
+        return [_default(type_.inner[0], item, place) for item in cast("list[Any]", default)]
+    if type_.name == "map":
+        return {key: _default(type_.inner[0], item, place) for key, item in cast("dict[str, Any]", default).items()}
+    if type_.name == "enum" and default not in type_.symbols:
+        raise unfit
+    if type_.logical in _NO_DEFAULT:
+        raise SchemaProblem(
+            f"a {type_.logical} can't have a default here", 'Use ["null", ...] with the default null', f'"{place}"'
+        )
+    if type_.name in ("bytes", "fixed"):
+        try:
+            value = cast("str", default).encode("latin-1")
+        except UnicodeEncodeError:
+            raise unfit from None
+        if type_.name == "fixed" and len(value) != type_.size:
+            raise unfit
+        return value
+    if type_.name in ("int", "long"):
+        bits = 32 if type_.name == "int" else 64
+        if not -(1 << bits - 1) <= default < 1 << bits - 1:
+            raise unfit
+    return float(default) if type_.name in ("float", "double") else default
+
+
+_JSON_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "null": type(None),
+    "boolean": bool,
+    "int": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "bytes": str,
+    "fixed": str,
+    "string": str,
+    "enum": str,
+    "array": list,
+    "map": dict,
+    "record": dict,
+}
+_NO_DEFAULT: Final = {"decimal", "time-millis", "time-micros"}
 
 
 def _is_zero_width(type_: Type) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from assets.errors import Undecodable
-from assets.model import Message, kind_of
+from assets.errors import InvalidUri, Undecodable
+from assets.model import Message, check_uri
 from denormalizer.expansion import Asset, Bounds, Expander
 from denormalizer.fold import Decode
 from denormalizer.fragments import Renderer
@@ -40,7 +40,11 @@ class AsOf:
                     yield self._expander.expand(plan, uri, root)
 
     def _load(self, uri: str) -> Asset | None:
-        kind = kind_of(uri)
+        try:
+            kind = check_uri(uri)
+        except InvalidUri:
+            # A reference may be any text.
+            return None
         if kind not in self._plan.shapes:
             return None
         for message in self._history(uri):

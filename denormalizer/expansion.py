@@ -8,6 +8,10 @@ above the depth limit.
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+import orjson
+
+from assets.errors import InvalidUri
+from assets.model import check_uri
 from denormalizer.fragments import Fragments, Rendered, uris
 from denormalizer.limits import SUBTREES_KEPT_MAX, VIEW_BYTES_MAX, VIEW_NODES_MAX
 from denormalizer.plan import Position, ViewPlan
@@ -52,7 +56,8 @@ class _BeyondBounds(Exception):
     """The view is larger than its bounds: expand it again, counting."""
 
 
-_BARE: Final = b'{"uri":"%b"}'
+_BARE: Final = b'{"uri":%b}'
+_BARE_BYTES: Final = len(b'[{"uri":""}]')
 _CUT_BY_DEPTH: Final = -1
 _NOTHING_CUT: Final = 1 << 30
 
@@ -95,7 +100,7 @@ class Expander:
         sources: list[bytes] = []
         for source, asset in closure.items():
             if asset is None:
-                sources.append(b'"%b":null' % source.encode())
+                sources.append(b"%b:null" % orjson.dumps(source))
             else:
                 sources.append(asset.source)
                 version = max(version, asset.offset)
@@ -171,11 +176,16 @@ class _Walk:
         self._nodes += 1
         if self._nodes > self._bounds.nodes_max:
             raise _BeyondBounds
-        asset = closure[uri] = self._lookup(uri)
-        if asset is None or asset.rendered is None:
+        asset = self._lookup(uri)
+        if asset is None:
+            if _may_stand(uri, target):
+                closure[uri] = None
             return None
         place = target.places.get(asset.kind)
         if place is None:
+            return None
+        closure[uri] = asset
+        if asset.rendered is None:
             return None
         rendered = asset.rendered[place.shape]
         if isinstance(rendered, bytes):
@@ -246,11 +256,16 @@ class _BoundedWalk(_Walk):
             self.reached.add("nodes")
             return _bare(uri)
         self._nodes_left -= 1
-        asset = closure[uri] = self._lookup(uri)
-        if asset is None or asset.rendered is None:
+        asset = self._lookup(uri)
+        if asset is None:
+            if _may_stand(uri, target):
+                closure[uri] = None
             return None
         place = target.places.get(asset.kind)
         if place is None:
+            return None
+        closure[uri] = asset
+        if asset.rendered is None:
             return None
         rendered = asset.rendered[place.shape]
         size = len(rendered) if isinstance(rendered, bytes) else _least_bytes(rendered)
@@ -268,9 +283,21 @@ class _BoundedWalk(_Walk):
 
 def _least_bytes(fragments: Fragments) -> int:
     """What the fragments take with bare objects in all their holes."""
-    bare = sum(len(_BARE) + len(uri) for _, value in fragments.holes for uri in uris(value))
+    bare = sum(_BARE_BYTES + len(uri) for _, value in fragments.holes for uri in uris(value))
     return bare + sum(map(len, fragments.pieces))
 
 
+def _may_stand(uri: str, target: Position) -> bool:
+    """Whether it belongs into the closure: it does unless it is of a kind that can't stand here, published or not.
+
+    Real archives refer to what is no URI at all: a hole for ever.
+    """
+    try:
+        return check_uri(uri) in target.places
+    except InvalidUri:
+        return True
+
+
 def _bare(uri: str) -> bytes:
-    return _BARE % uri.encode()
+    # It was not looked up, so it may be any text.
+    return _BARE % orjson.dumps(uri)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from assets.errors import Undecodable
-from assets.model import NEVER, Message, kind_of
+from assets.errors import InvalidUri, Undecodable
+from assets.model import NEVER, Message, check_uri, kind_of
 from denormalizer.dependencies import Referrers, dependents
 from denormalizer.errors import OutOfOrder
 from denormalizer.expansion import Asset, Bounds, Expander
 from denormalizer.fragments import Rendered, Renderer
+from denormalizer.limits import PENDING_VERSIONS_MAX
 from denormalizer.plan import Plan, ViewPlan
 from denormalizer.view import View
 
@@ -50,13 +51,15 @@ class DeadLetter(NamedTuple):
 class _Pending(Asset):
     """An asset of another shard that no view has asked for yet: not decoded."""
 
-    __slots__ = ("previous", "value")
+    __slots__ = ("previous", "value", "versions")
 
     def __init__(self, uri: str, kind: str, offset: int, value: bytes, previous: Asset | None) -> None:
         super().__init__(uri, kind, offset, None)
         self.value = value
         self.previous = previous
         """What stands if this one turns out not to decode."""
+        self.versions: int = previous.versions + 1 if isinstance(previous, _Pending) else 1
+        """How many are pending, this one included."""
 
 
 class Fold:
@@ -95,8 +98,8 @@ class Fold:
         owns = self._shard.owns
         contiguous = self._contiguous
         assets = self._assets
-        # Before the first emission every view is due: which assets changed need not be known.
-        changed = None if self._emitted_through is None else self._changed
+        # Before the first emission every view is due: which assets changed need not be known, but to the referrers.
+        changed = None if self._emitted_through is None and self._referrers is None else self._changed
         watermark = self.watermark
         try:
             for message in messages:
@@ -107,24 +110,30 @@ class Fold:
                     raise OutOfOrder(offset, watermark + 1)
                 watermark = offset
                 uri = message.uri
-                kind = kind_of(uri)
-                if kind not in kinds:
+                try:
+                    kind = kind_of(uri)
+                except IndexError:
+                    kind = ""
+                if kind and kind not in kinds:
+                    continue
+                owned = owns(uri)
+                if not owned and kind not in dependencies:
+                    continue
+                before = assets.get(uri)
+                if before is None and not self._is_uri(message, owned=owned):
                     continue
                 value = message.value
                 if value is None:
-                    if owns(uri) or kind in dependencies:
-                        assets[uri] = Asset(uri, kind, offset, None)
-                    else:
-                        continue
-                elif owns(uri):
+                    assets[uri] = Asset(uri, kind, offset, None)
+                elif owned:
                     rendered = self._render(message, kind)
                     if rendered is None:
                         continue
                     assets[uri] = Asset(uri, kind, offset, rendered)
-                elif kind in dependencies:
-                    assets[uri] = _Pending(uri, kind, offset, value, assets.get(uri))
                 else:
-                    continue
+                    if isinstance(before, _Pending) and before.versions == PENDING_VERSIONS_MAX:
+                        before = self._settle(uri, before)
+                    assets[uri] = _Pending(uri, kind, offset, value, before)
                 if changed is not None:
                     changed[uri] = None
         finally:
@@ -160,28 +169,29 @@ class Fold:
         """The views to expand, by definition and root URI."""
         roots = self._plan.roots
         if self._emitted_through is None:
-            # The first emission is of every view: who refers to whom need not be known.
+            # The first emission is of every view: who refers to whom need not be known. Where it is, it stays so.
+            if self._referrers is not None:
+                self._indexed_referrers()
             for uri, asset in list(self._assets.items()):
                 if asset.kind in roots and self._shard.owns(uri):
                     for view in roots[asset.kind]:
                         yield view, uri
             return
         referrers = self._indexed_referrers()
-        for uri in self._changed:
-            asset = self._lookup(uri)
-            referrers.update(uri, asset.rendered if asset is not None else None)
         for view, uri in dependents(self._plan, referrers, self._changed):
             if self._shard.owns(uri):
                 yield view, uri
 
     def _indexed_referrers(self) -> Referrers:
+        changed: Iterable[str] = self._changed
         if self._referrers is None:
             self._referrers = Referrers()
-            for uri in list(self._assets):
-                asset = self._lookup(uri)
-                if asset is not None:
-                    self._referrers.update(uri, asset.rendered)
-        return self._referrers
+            changed = list(self._assets)
+        referrers = self._referrers
+        for uri in changed:
+            asset = self._lookup(uri)
+            referrers.update(uri, asset.rendered if asset is not None else None)
+        return referrers
 
     def _lookup(self, uri: str) -> Asset | None:
         asset = self._assets.get(uri)
@@ -202,6 +212,17 @@ class Fold:
         else:
             self._assets[uri] = asset
         return asset
+
+    def _is_uri(self, message: Message, *, owned: bool) -> bool:
+        """Whether a message's key is an asset's URI; the shard that owns it reports one that is not."""
+        try:
+            check_uri(message.uri)
+        except InvalidUri as error:
+            if owned:
+                letter = DeadLetter(message.offset, message.uri, "bad-uri", error.rule, message.value or b"")
+                self.dead_letters.append(letter)
+            return False
+        return True
 
     def _render(self, message: Message, kind: str) -> list[Rendered] | None:
         """The message's asset, rendered; None, and a dead letter, when it can't be read."""

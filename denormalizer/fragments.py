@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
-from assets.schema import Kind
+from assets.schema import Kind, Record, Type, step_into
 from denormalizer.plan import Plan, Shape
 
 _CUT: Final = b"\0"
@@ -88,7 +88,7 @@ class _KindRenderer:
                 )
                 for number, shape in alike
             )
-            tree = _tree({tuple(path.split(".")): number for number, path in enumerate(paths)})
+            tree = _tree({tuple(path.split(".")): number for number, path in enumerate(paths)}, [kind.record])
             self._cuts.append(_Cut(None if fields == all_fields else fields, tree, made))
 
     def render(self, start: bytes, data: dict[str, Any]) -> list[Rendered]:
@@ -128,24 +128,45 @@ def _narrow(whole: Fragments, kept: tuple[int | None, ...]) -> Rendered:
     return Fragments(pieces, holes)
 
 
-# Field name to the number of the hole there, or to what is inside.
-_Tree = list[tuple[str, Any]]
+class _Tree(NamedTuple):
+    """Where in a record holes are."""
+
+    names: list[tuple[str, Any]]
+    """A field's name to the number of the hole there, or to the tree of what is inside."""
+    one_order: bool
+    """Whether the names stand in this order in every record: those of a union may differ."""
 
 
-def _tree(paths: Mapping[tuple[str, ...], int]) -> _Tree:
+def _tree(paths: Mapping[tuple[str, ...], int], types: Sequence[Type]) -> _Tree:
     inside: dict[str, dict[tuple[str, ...], int]] = {}
     tree: dict[str, Any] = {}
     for path, number in paths.items():
         tree[path[0]] = number
         if len(path) > 1:
             inside.setdefault(path[0], {})[path[1:]] = number
-    return [(name, _tree(inside[name]) if name in inside else number) for name, number in tree.items()]
+    for name, below in inside.items():
+        tree[name] = _tree(below, [stepped for type_ in types for stepped in step_into(type_, name)])
+    orders = {tuple(name for name in record.fields if name in tree) for type_ in types for record in _records(type_)}
+    return _Tree(list(tree.items()), len(orders) == 1)
+
+
+def _records(type_: Type) -> Iterator[Record]:
+    """The records that a value of a type may be or hold, through arrays and unions."""
+    if isinstance(type_, Record):
+        yield type_
+    elif type_.name != "map":
+        for inner in type_.inner:
+            yield from _records(inner)
 
 
 def _cut_open(
     record: dict[str, Any], tree: _Tree, holes: list[tuple[int, Any]], filled: list[tuple[dict[str, Any], str, Any]]
 ) -> None:
-    for name, branch in tree:
+    names = tree.names
+    if not tree.one_order:
+        order = list(record)
+        names = sorted((entry for entry in names if entry[0] in record), key=lambda entry: order.index(entry[0]))
+    for name, branch in names:
         value = record.get(name)
         if not value:
             continue

@@ -8,5 +8,8 @@ VIEW_NODES_MAX: Final = 50_000
 VIEW_BYTES_MAX: Final = 10 * 1024 * 1024
 """Bytes of one view's content, about: what is cut is the expansion that would go beyond."""
 
+PENDING_VERSIONS_MAX: Final = 8
+"""Versions of another shard's asset kept undecoded: each might be the last that can be read."""
+
 SUBTREES_KEPT_MAX: Final = 100_000
 """Expanded subtrees kept for other views during one emission."""

@@ -84,14 +84,14 @@ _Progress = frozenset[tuple[int, int]]
 
 
 class _ViewCompiler:
-    """Builds a view's positions, each set of progress once."""
+    """Builds a view's positions, each set of progress once for the kinds that may stand there."""
 
     def __init__(self, catalog: Catalog, view: ViewDefinition, shapes: dict[str, list[Shape]]) -> None:
         self._catalog = catalog
         self._view = view
         self._shapes = shapes
         self._paths = [(tuple(path.removesuffix("*").split(".")), path.endswith("*")) for path in view.expand]
-        self._positions: dict[_Progress, Position] = {}
+        self._positions: dict[tuple[_Progress, tuple[str, ...]], Position] = {}
 
     def compile(self) -> ViewPlan:
         start: _Progress = frozenset((number, 0) for number in range(len(self._paths)))
@@ -99,30 +99,31 @@ class _ViewCompiler:
         root = Position(self._view.name)
         pending = self._add_place(root, self._view.root, start)
         while pending:
-            progress, kind = pending.pop()
-            position = self._positions[progress]
-            if kind not in position.places:
-                pending.extend(self._add_place(position, kind, progress))
+            progress, kinds = pending.pop()
+            position = self._positions[progress, kinds]
+            for kind in kinds:
+                if kind not in position.places:
+                    pending.extend(self._add_place(position, kind, progress))
         return ViewPlan(self._view, root, (root, *self._positions.values()))
 
-    def _add_place(self, position: Position, kind: str, progress: _Progress) -> list[tuple[_Progress, str]]:
+    def _add_place(self, position: Position, kind: str, progress: _Progress) -> list[tuple[_Progress, tuple[str, ...]]]:
         """Put a kind at a position; returns the progress and the kinds behind its references."""
         record = self._catalog.kinds[kind].record
         chosen = self._view.fields.get(kind)
         fields = tuple(name for name in record.fields if chosen is None or name in chosen)
         holes: list[str] = []
         targets: list[Position] = []
-        behind: list[tuple[_Progress, str]] = []
+        behind: list[tuple[_Progress, tuple[str, ...]]] = []
         for reference, kinds in _reference_paths(self._catalog.kinds[kind], fields):
             following = self._follow(progress, tuple(reference.split(".")))
             if following is None:
                 continue
-            target = self._positions.setdefault(following, Position(self._view.name))
+            target = self._positions.setdefault((following, kinds), Position(self._view.name))
             if position not in target.above:
                 target.above.append(position)
             holes.append(reference)
             targets.append(target)
-            behind.extend((following, kind) for kind in kinds)
+            behind.append((following, kinds))
         position.places[kind] = Place(self._shape(kind, Shape(fields, tuple(holes))), tuple(holes), tuple(targets))
         return behind
 

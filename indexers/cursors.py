@@ -14,9 +14,9 @@ from indexers.port import Query
 _DIGEST_BYTES: Final = 8
 
 
-_Rank = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+_Rank = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Score = Annotated[float, msgspec.Meta(ge=0)]
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -53,9 +53,11 @@ def decode(query: Query) -> Position | None:
         return None
     if len(text) > CURSOR_CHARACTERS_MAX:
         raise InvalidCursor(f"The cursor is longer than {CURSOR_CHARACTERS_MAX} characters")
+    if not text.isascii():
+        raise InvalidCursor("The cursor is damaged")
     try:
         cursor = msgspec.msgpack.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Cursor)
-    except (binascii.Error, ValueError, msgspec.MsgspecError):
+    except (binascii.Error, UnicodeDecodeError, msgspec.MsgspecError):
         raise InvalidCursor("The cursor is damaged") from None
     if cursor.digest != _digest(query):
         raise InvalidCursor("The cursor belongs to another search")

@@ -14,6 +14,10 @@ from indexers.limits import FACET_VALUE_CHARACTERS_MAX
 
 _HASH_BITS: Final = 24
 _UNDATED: Final = LATEST - EARLIEST + 1
+
+RANK_END: Final = (_UNDATED + 1) << _HASH_BITS
+"""No rank is as high as this."""
+
 _URI: Final = "uri"
 
 
@@ -140,7 +144,13 @@ class _Reader:
 
     def read(self, content: Mapping[str, Any]) -> list[Any]:
         found: list[Any] = []
-        self._walk(content, 0, found)
+        value: Any = content
+        for number, step in enumerate(self.steps):
+            if not isinstance(value, dict):
+                self._walk(value, number, found)
+                return found
+            value = cast("dict[str, Any]", value).get(step)
+        self.shape.gather(value, found)
         return found
 
     def _walk(self, value: Any, number: int, found: list[Any]) -> None:

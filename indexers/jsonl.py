@@ -4,7 +4,7 @@ A write makes the whole file again: this index is for taking views out, not for 
 an index of it in memory.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
@@ -17,9 +17,11 @@ from indexers.described_file import DescribedFile, Meta, beside
 from indexers.documents import document_id
 from indexers.engine import Engine
 from indexers.errors import EngineFailed, InvalidRecord, NoIndex, UnknownView, UnusableIndex
-from indexers.generations import NEVER_LOADED, describe
+from indexers.generations import NEVER_LOADED, Description, describe
 from indexers.port import IndexInfo, Query, Results
 from indexers.records import check_end, open_part, read_content, read_lines, read_record
+
+_Counts = tuple[dict[str, int], dict[str, int]]
 
 
 class JsonlIndex:
@@ -31,7 +33,7 @@ class JsonlIndex:
         self._lock = files.WriterLock(beside(self._path, ".lock"), self.url)
         self._writing = Lock()
         self._building = Lock()
-        self._counted: tuple[Meta, IndexInfo] | None = None
+        self._counted: tuple[Meta, _Counts] | None = None
         self._built: tuple[Meta, Engine] | None = None
 
     @property
@@ -46,16 +48,16 @@ class JsonlIndex:
         with file:
             counted = self._counted
             if counted is None or counted[0] != meta:
-                counted = self._counted = meta, self._count(meta, file)
-        return counted[1]
+                catalog = meta.description.catalog(self.url)
+                counted = self._counted = meta, _count(file, str(self._path), catalog)
+        live, gone = counted[1]
+        description = meta.description
+        return IndexInfo(meta.applied_through, description.catalog_digest, description.generation, live, gone)
 
     def load(self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int) -> IndexInfo:
         with self._writing:
             self._take_lock()
-            try:
-                self._file.replace(lambda path: _join(parts, path), describe(catalog), applied_through)
-            except OSError as error:
-                raise EngineFailed(self.url, str(error)) from error
+            self._replace(lambda path: _join(parts, path), describe(catalog), catalog, applied_through)
         return self.info()
 
     def write(self, views: Iterable[View], *, applied_through: int, repair: bool = False) -> None:
@@ -63,18 +65,15 @@ class JsonlIndex:
             meta, file = self._file.open()
             with file:
                 self._take_lock()
-                changes = _latest(views, meta.description.catalog(self.url), repair=repair)
+                catalog = meta.description.catalog(self.url)
+                changes = _latest(views, catalog, repair=repair)
 
                 def write(path: Path) -> None:
+                    lines = _changed(file, str(self._path), changes, repair=repair)
                     with path.open("wb") as target:
-                        target.writelines(
-                            line + b"\n" for line in _changed(file, str(self._path), changes, repair=repair)
-                        )
+                        target.writelines(line + b"\n" for line in lines)
 
-                try:
-                    self._file.replace(write, meta.description, max(applied_through, meta.applied_through))
-                except OSError as error:
-                    raise EngineFailed(self.url, str(error)) from error
+                self._replace(write, meta.description, catalog, max(applied_through, meta.applied_through))
 
     def get(self, view: str, uri: str) -> View | None:
         return self._engine().get(view, uri)
@@ -114,16 +113,54 @@ class JsonlIndex:
                     self._built = meta, engine
             return self._built[1]
 
-    def _count(self, meta: Meta, file: BinaryIO) -> IndexInfo:
-        views = meta.description.catalog(self.url).views
-        counts = {state: dict.fromkeys(views, 0) for state in ("live", "gone")}
-        for line, place in read_lines(file, str(self._path)):
-            view = read_record(line, place)
-            if view.view not in views:
-                raise InvalidRecord(place, f"{view.view!r} is no view of this catalog")
-            counts[view.state][view.view] += 1
-        digest, generation = meta.description.catalog_digest, meta.description.generation
-        return IndexInfo(meta.applied_through, digest, generation, counts["live"], counts["gone"])
+    def _replace(
+        self, write: Callable[[Path], None], description: Description, catalog: Catalog, applied_through: int
+    ) -> None:
+        """Put what `write` makes in place of the file, once it is seen to be records of the catalog."""
+        counted: list[_Counts] = []
+
+        def write_and_count(path: Path) -> None:
+            write(path)
+            with path.open("rb") as file:
+                counted.append(_count(file, str(path), catalog))
+
+        try:
+            meta = self._file.replace(write_and_count, description, applied_through)
+        except OSError as error:
+            raise EngineFailed(self.url, str(error)) from error
+        self._counted = meta, counted[0]
+
+
+def _count(file: BinaryIO, name: str, catalog: Catalog) -> _Counts:
+    """Live and gone records by view.
+
+    Raises:
+        InvalidRecord: a line is none of a view of the catalog, or a view stands there twice.
+    """
+    counts = {state: dict.fromkeys(catalog.views, 0) for state in ("live", "gone")}
+    # Hashes of ids: two that are equal are looked into.
+    seen: set[int] = set()
+    number = 0
+    for line, place in read_lines(file, name):
+        record = read_record(line, place)
+        if record.view not in catalog.views:
+            raise InvalidRecord(place, f"{record.view!r} is no view of this catalog")
+        counts[record.state][record.view] += 1
+        seen.add(hash((record.view, record.uri)))
+        number += 1
+    if len(seen) < number:
+        _check_once(file, name)
+    return counts["live"], counts["gone"]
+
+
+def _check_once(file: BinaryIO, name: str) -> None:
+    file.seek(0)
+    seen: set[tuple[str, str]] = set()
+    for line, place in read_lines(file, name):
+        record = read_record(line, place)
+        if (record.view, record.uri) in seen:
+            raise InvalidRecord(place, f"{record.view} {record.uri} stands in the parts more than once")
+        seen.add((record.view, record.uri))
 
 
 def _join(parts: Sequence[Path], path: Path) -> None:

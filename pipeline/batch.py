@@ -4,6 +4,8 @@ No tagged outputs, side inputs, state or timers, nothing from `finish_bundle`: t
 wrong and still say DONE (Dask's among them). What a row is, is told by the row itself.
 """
 
+# apache_beam has types in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -12,7 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 import orjson
-from apache_beam.metrics import Metrics
+from apache_beam.metrics.metric import Metrics
 
 from assets.catalog import parse_catalog
 from indexers import open_index

@@ -34,7 +34,8 @@ def parse_letters(path: Path) -> Iterator[DeadLetter]:
     with path.open("rb") as file:
         for line in file:
             fields: dict[str, Any] = orjson.loads(line)
-            yield DeadLetter(**{**fields, "value": b64decode(fields["value"])})
+            fields["value"] = b64decode(fields["value"])
+            yield DeadLetter(**fields)
 
 
 class DeadLetters:

@@ -1,10 +1,11 @@
 """Running a batch: prepare the folder, submit the graph, and believe the manifest, never the runner's DONE."""
 
+# apache_beam has types in part only.
+# pyright: reportUnknownMemberType=false
 import fcntl
-import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from assets.catalog import Catalog
 from assets.log import open_log
@@ -20,7 +22,7 @@ from pipeline.batch import build, read_manifest
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters, parse_letters
 from pipeline.errors import JobFailed, JobRunning, UnusableJob
 from pipeline.job import Job, Manifest
-from pipeline.runners import batch_options
+from pipeline.runners import choose
 
 SHARDS_MAX: Final = 1_024
 PROGRESS_SECONDS: Final = 0.25
@@ -63,7 +65,6 @@ def run_batch(
     """
     if not 1 <= shards <= SHARDS_MAX:
         raise UnusableJob(f"--shards {shards}: use a number from 1 to {SHARDS_MAX}")
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
     with _workplace(folder) as workplace:
         opened = open_log(log, create=False)
         try:
@@ -73,7 +74,7 @@ def run_batch(
             opened.close()
         one_process = log.startswith("memory:") or index.startswith("memory:")
         with _watching(job, on_progress):
-            _submit(job, batch_options(runner, shards, options, one_process=one_process))
+            _submit(job, *choose(runner, shards, options, one_process=one_process))
         manifest = read_manifest(job.manifest())
         if manifest is None or manifest.job != job.id:
             raise JobFailed("the runner said it was done, but left no manifest; the index is as it was")
@@ -92,10 +93,9 @@ def _checked_index(url: str) -> str:
         index.close()
 
 
-def _submit(job: Job, arguments: list[str]) -> None:
+def _submit(job: Job, runner: FnApiRunner | None, options: list[str]) -> None:
     try:
-        options = PipelineOptions(arguments)
-        pipeline = beam.Pipeline(options=options)
+        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(options))
         build(pipeline, job)
         pipeline.run().wait_until_finish()
     except Exception as error:
@@ -105,7 +105,7 @@ def _submit(job: Job, arguments: list[str]) -> None:
 
 
 @contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
+def _workplace(folder: Path) -> Generator[Path]:
     """A folder for one job at a time, empty at first and removed at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "batch.lock").open("w") as lock:
@@ -113,15 +113,17 @@ def _workplace(folder: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise JobRunning(f"another batch is at work in {folder}; wait for it to end") from None
-        workplace = (folder / "batch").resolve()
-        shutil.rmtree(workplace, ignore_errors=True)
-        workplace.mkdir()
+        parent = (folder / "batch").resolve()
+        shutil.rmtree(parent, ignore_errors=True)
+        # A folder of its own each time: a worker left over from a killed job can't leave its part in this one.
+        workplace = parent / uuid4().hex
+        workplace.mkdir(parents=True)
         yield workplace
-        shutil.rmtree(workplace, ignore_errors=True)
+        shutil.rmtree(parent, ignore_errors=True)
 
 
 @contextmanager
-def _watching(job: Job, on_progress: Callable[[Progress], None] | None) -> Iterator[None]:
+def _watching(job: Job, on_progress: Callable[[Progress], None] | None) -> Generator[None]:
     """Reports, from a thread of its own, what the shards leave in their progress files."""
     if on_progress is None:
         yield

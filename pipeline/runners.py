@@ -1,32 +1,55 @@
 """Runners: which one a batch goes to, and what it must be told (docs/adr says why)."""
 
+# apache_beam has types in part only.
+# pyright: reportUnknownMemberType=false
+import argparse
+import shlex
+import sys
 from collections.abc import Sequence
 from typing import Final
 
-FN_API_RUNNER: Final = "apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner"
-"""Beam's own runner in one process or several on this machine. `DirectRunner` may try to download another one."""
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-IN_PROCESS_NAMES: Final = frozenset({"", "DirectRunner", "FnApiRunner", FN_API_RUNNER})
+from pipeline.errors import UnusableJob
+
+HERE_NAMES: Final = frozenset({"", "DirectRunner", "FnApiRunner", f"{FnApiRunner.__module__}.FnApiRunner"})
+"""What names the runner of this machine. Beam's `DirectRunner` may try to download another one; here it is this."""
+
+WORKER: Final = f"exec {shlex.quote(sys.executable)} -m pipeline.worker"
 
 
-def batch_options(runner: str | None, shards: int, options: Sequence[str], *, one_process: bool) -> list[str]:
-    """Beam's options for a batch.
+def choose(
+    runner: str | None, shards: int, options: Sequence[str], *, one_process: bool
+) -> tuple[FnApiRunner | None, list[str]]:
+    """The runner of a batch, None for the one that the options name; and Beam's options.
 
     Args:
-        runner: A runner's name or class, None for the default.
+        runner: A runner's name or class, None for the default: Beam's FnApiRunner on this machine.
         shards: How many shards run side by side.
         options: Beam options as the user gave them; they win.
         one_process: Whether log or index live in this process's memory, where other processes can't see them.
+
+    Raises:
+        UnusableJob: when there is no such option; other runners than the default may know more than Beam does.
     """
-    if (runner or "") not in IN_PROCESS_NAMES:
-        return [f"--runner={runner}", *options]
-    workers = 1 if one_process else shards
-    if workers == 1:
-        return [f"--runner={FN_API_RUNNER}", "--direct_running_mode=in_memory", *options]
-    return [
-        f"--runner={FN_API_RUNNER}",
-        # Processes, not threads: the fold is Python, and threads would take turns.
-        "--direct_running_mode=multi_processing",
-        f"--direct_num_workers={workers}",
-        *options,
-    ]
+    if (runner or "") not in HERE_NAMES:
+        return None, [f"--runner={runner}", *options]
+    _check(options)
+    if one_process or shards == 1:
+        return FnApiRunner(), list(options)
+    # Processes, not threads: the fold is Python, and threads would take turns. This is what Beam does for
+    # `--direct_running_mode=multi_processing`, with an entry of our own.
+    environment = SubprocessSDKEnvironment.from_command_string(WORKER)
+    return FnApiRunner(environment), [f"--direct_num_workers={shards}", *options]
+
+
+def _check(options: Sequence[str]) -> None:
+    """Refuse what Beam would drop without a word."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
+    for group in PipelineOptions.__subclasses__():
+        group._add_argparse_args(parser)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as Beam itself asks them
+    _, unknown = parser.parse_known_args(list(options))
+    if unknown:
+        raise UnusableJob(f"{' '.join(unknown)}: neither publog nor Beam knows this option; see publog run --help")

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -77,7 +77,7 @@ def _report(path: Path, watermark: int, views: int) -> None:
 
 
 @contextmanager
-def _durable(path: Path) -> Iterator[IO[bytes]]:
+def _durable(path: Path) -> Generator[IO[bytes]]:
     """A file that appears under its name only when it is complete and on disk."""
     # Attempts of one shard may overlap when a runner gives one up that still runs: each has its own file until then.
     attempt = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}.attempt")
@@ -89,7 +89,7 @@ def _durable(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _no_collector() -> Iterator[None]:
+def _no_collector() -> Generator[None]:
     """Without the cycle collector: a fold holds millions of objects and makes no cycles, and each full collection
     would visit them all.
     """

@@ -4,10 +4,9 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
-from typer.rich_utils import rich_format_error
 
 from assets.errors import AssetsError, InvalidCatalog, InvalidUri, UnusableLog
 from assets.intake import UnreadableFile
@@ -16,7 +15,8 @@ from indexers.errors import IndexersError, InvalidQuery, UnusableIndex
 from pipeline.errors import PipelineError, UnusableJob
 from publog import VERSION
 from publog.commands import assets, catalog, dead_letters, demo, doctor, log, publish, run, search, views
-from publog.settings import UsedWrongly
+from publog.options import Shared
+from publog.settings import Flags, UsedWrongly
 from publog.terminal import fail, say
 
 DONE, FOUND_WRONG, USED_WRONGLY = 0, 1, 2
@@ -28,15 +28,22 @@ app = typer.Typer(
     name="publog",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="A publishing log: normalized assets in one ordered log, kept for ever; denormalized content views and their "
     "search index rebuilt from it at any time.\n\nNew here? `publog demo` shows it all in a minute.",
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"publog {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
 def shared(
+    context: typer.Context,
     home: Annotated[
         Path | None,
         typer.Option(
@@ -46,11 +53,9 @@ def shared(
     log_url: Annotated[str | None, typer.Option("--log", metavar="URL", hidden=True)] = None,
     index: Annotated[str | None, typer.Option("--index", metavar="URL", hidden=True)] = None,
     catalog_folder: Annotated[Path | None, typer.Option("--catalog", metavar="DIR", hidden=True)] = None,
-    version: Annotated[bool, typer.Option("--version", help="Say the version.", is_eager=True)] = False,
+    _: Annotated[bool, typer.Option("--version", help="Say the version.", is_eager=True, callback=_version)] = False,
 ) -> None:
-    if version:
-        say(f"publog {VERSION}")
-        raise typer.Exit
+    context.obj = Shared(home, Flags(log_url, index, catalog_folder))
 
 
 app.command("demo")(demo.demo)
@@ -80,7 +85,10 @@ def run_command(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="publog", standalone_mode=False)
     except typer.TyperException as error:
-        rich_format_error(error)
+        from typer.rich_utils import rich_format_error
+
+        # With `standalone_mode=False` typer raises what it would show; this is what it would show it with.
+        rich_format_error(cast("Any", error))
         return USED_WRONGLY
     except BrokenPipeError:
         # Whoever read our output has had enough. Python would complain once more while closing it.
@@ -97,6 +105,11 @@ def run_command(arguments: list[str]) -> int:
         return FOUND_WRONG
     except OSError as error:
         fail(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        return FOUND_WRONG
+    except Exception as error:
+        if os.environ.get("PUBLOG_DEBUG"):
+            raise
+        fail(f"a fault in publog itself: {type(error).__name__}: {error}\nPUBLOG_DEBUG=1 shows where; please report it")
         return FOUND_WRONG
     if code == _INTERRUPTED:
         fail("stopped; what was acknowledged is kept, and the same command goes on from there")

@@ -1,8 +1,9 @@
 """The options that commands share."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
@@ -28,13 +29,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for a 
 ViewOption = Annotated[str | None, typer.Option("--view", metavar="VIEW", help="Only this view.")]
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What was given before the command."""
+
+    home: Path | None
+    flags: Flags
+
+
 def settings_of(
     context: typer.Context, log: str | None = None, index: str | None = None, catalog: Path | None = None
 ) -> Settings:
     """The settings of a command: its own flags, those given before it, the environment, publog.toml."""
-    shared: dict[str, Any] = context.find_root().params
-    before = Flags(shared.get("log_url"), shared.get("index"), shared.get("catalog_folder"))
-    return resolve(cast("Path | None", shared.get("home")), Flags(log, index, catalog), before)
+    shared: Shared = context.find_root().obj
+    return resolve(shared.home, Flags(log, index, catalog), shared.flags)
 
 
 def known_view(views: Mapping[str, object], view: str | None) -> None:

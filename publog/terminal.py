@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ class Meter:
 
 
 @contextmanager
-def meter(what: str, unit: str, total: int | None = None) -> Iterator[Meter]:
+def meter(what: str, unit: str, total: int | None = None) -> Generator[Meter]:
     """A meter while the work lasts."""
     if not err.is_terminal:
         yield Meter(what, unit, None, total)

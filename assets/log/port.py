@@ -12,6 +12,7 @@ class Log(Protocol):
 
     Readers see whole transactions only, in offset order, without gaps in what was committed. An instance may
     move between threads but is used by one at a time; several instances, in several processes, may share a log.
+    Every method raises UnusableLog where the storage fails, and CorruptLog where what it holds can't be true.
     """
 
     @property
@@ -26,15 +27,22 @@ class Log(Protocol):
 
     def writing(self) -> AbstractContextManager[None]:
         """Hold the log for writing: what is read inside stays true until the end, what is appended becomes durable
-        and visible at the end, all of it, or none of it when the block raises.
+        and visible at the end, all of it, or none of it when the block raises. It does not nest.
 
         Raises:
             LogBusy: when another writer held it for too long.
+            UnusableLog: when the storage failed, or was full: nothing was appended, and it will not appear later.
         """
         ...
 
     def append(self, transactions: Iterable[Transaction]) -> list[Receipt]:
-        """Append whole transactions, inside `writing()`. The receipts count only once `writing()` has ended well."""
+        """Append whole transactions, inside `writing()`. The receipts count only once `writing()` has ended well.
+
+        When it raises, everything in this `writing()` is void: its end raises the same, even where it was caught here.
+
+        Raises:
+            InvalidMessage: an id is in the log already, or comes twice.
+        """
         ...
 
     def receipts(self, ids: Sequence[str]) -> Mapping[str, Receipt]:
@@ -54,7 +62,10 @@ class Log(Protocol):
         ...
 
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
-        """Messages from offset `start` to offset `last`, both included; `last` None: to the log's end as of now."""
+        """Messages from offset `start` to offset `last`, both included, or to the log's end as of this call.
+
+        Only what is committed, even inside `writing()`; so do `history`, `offset_at` and `last_offset`.
+        """
         ...
 
     def history(self, uri: str, last: int | None = None) -> Iterator[Message]:
@@ -66,7 +77,10 @@ class Log(Protocol):
         ...
 
     def wait_past(self, offset: int, timeout_seconds: float) -> int:
-        """Wait until the log's last offset is above `offset`, or the time is up; returns the last offset."""
+        """Wait until the log's last offset is above `offset`, or the time is up; returns the last offset.
+
+        Another thread may use the instance meanwhile.
+        """
         ...
 
     def register_schema(self, kind: str, text: str) -> RegisteredSchema:
@@ -78,7 +92,10 @@ class Log(Protocol):
         ...
 
     def save_catalog(self, digest: str, files: Mapping[str, str]) -> None:
-        """Make these files (path inside the catalog: text) the log's catalog; earlier ones are kept."""
+        """Make these files (path inside the catalog: text) the log's catalog; earlier ones are kept.
+
+        Not inside `writing()`.
+        """
         ...
 
     def catalog_files(self) -> Mapping[str, str] | None:

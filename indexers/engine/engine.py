@@ -103,7 +103,7 @@ class Engine:
         state = self._reload()
         twice = [id_ for id_, times in state.searcher.terms_with_prefix(fields.ID, "", limit=1) if times > 1]
         if twice:
-            raise InvalidRecord(twice[0], "this view stands in the parts more than once")
+            raise InvalidRecord(twice[0], "it stands in the parts more than once")
         assert state.searcher.num_docs == count + 1, "every record became a document"
 
     def write(self, views: Iterable[View], applied_through: int, *, repair: bool) -> None:

@@ -1,6 +1,6 @@
-"""How the engine calls and reads what a catalog declares: field names, the schema, the analysis of text."""
+"""How the engine calls what a catalog declares: field names, the schema; and how it reads text."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 import tantivy
@@ -27,9 +27,8 @@ def shelf(state: str, view: str) -> str:
 
 
 def news_analyzer() -> tantivy.TextAnalyzer:
-    """How text is read, in documents and queries alike: words without case, accents and English endings.
-
-    No word is left out, so that phrases with `the` or `to be` in them work.
+    """How text is read, in documents and queries alike: words of letters and digits, in lower case, folded to ASCII,
+    stemmed by Snowball's English (Porter 2). No word is left out: phrases with `the` or `to be` in them work.
     """
     return (
         tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
@@ -56,7 +55,7 @@ class Fields:
         self._searches = searches
 
     @property
-    def views(self) -> Iterable[str]:
+    def views(self) -> Collection[str]:
         """The names of the catalog's views."""
         return self._searches.keys()
 

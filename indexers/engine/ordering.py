@@ -6,7 +6,7 @@ documents, does not move a hit from one page to another.
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
 from operator import itemgetter
@@ -16,7 +16,7 @@ import tantivy
 
 from denormalizer.view import View
 from indexers.cursors import Position
-from indexers.documents import document_id
+from indexers.documents import RANK_END, document_id
 from indexers.engine import fields, typed
 from indexers.engine.matching import rank_range
 from indexers.errors import InvalidCursor
@@ -27,6 +27,7 @@ _CHUNK_HITS_MAX: Final = 8_192
 
 Address = tantivy.DocAddress
 _Ranked = tuple[int, Address]
+_rank: Final = itemgetter(0)
 
 
 class Found(NamedTuple):
@@ -59,7 +60,7 @@ class Ordering:
         self._schema = schema
         self._query = query
         self._read = read
-        self._total = self._count(query)
+        self._counted: int | None = None
 
     def by_rank(self, name: str, after: Position | None, limit: int) -> Page:
         """The page behind a position in the order of the rank field `name`, smallest first."""
@@ -77,19 +78,18 @@ class Ordering:
 
     def _page(self, hits: Iterable[Found], limit: int) -> Page:
         found = list(islice(hits, limit + 1)) if limit else []
-        return Page(self._total, found[:limit], len(found) > limit)
+        return Page(self._total(), found[:limit], len(found) > limit)
 
     def _in_rank_order(self, name: str, after: Position | None, wanted: int) -> Iterator[Found]:
         first = after.rank if after is not None else 0
         while True:
-            rest = self._query if first == 0 else self._with_ranks(name, first, None)
-            ranked = self._ranked(rest, name, wanted)
+            ranked = self._ranked(name, first, RANK_END, wanted)
             is_last = len(ranked) < wanted
             if not is_last:
                 # The chunk may end among equal ranks, of which the engine gives any: take all of them.
                 rank = ranked[-1][0]
-                equal = self._with_ranks(name, rank, rank + 1)
-                ranked = [hit for hit in ranked if hit[0] < rank] + self._ranked(equal, name, self._count(equal))
+                equal = typed.count(self._searcher, self._with_ranks(name, rank, rank + 1))
+                ranked = [hit for hit in ranked if hit[0] < rank] + self._ranked(name, rank, rank + 1, equal)
                 first = rank + 1
             yield from self._behind(ranked, after)
             if is_last:
@@ -97,7 +97,7 @@ class Ordering:
 
     def _in_score_order(self, after: Position | None, wanted: int) -> Iterator[Found]:
         start = 0 if after is None else self._start_of(after)
-        for score, group in groupby(self._scored(start), key=itemgetter(0)):
+        for score, group in groupby(self._scored(start), key=_rank):
             same = after if after is not None and after.score == score else None
             best: list[_Ranked] = []
             size = 0
@@ -105,14 +105,17 @@ class Ordering:
                 size += len(chunk)
                 ranks = cast("list[int]", self._searcher.fast_field_values(fields.NEWEST, chunk))
                 best += (hit for hit in zip(ranks, chunk, strict=True) if same is None or hit[0] >= same.rank)
-                best = _smallest(best, wanted)
+                best = _smallest(best, wanted, -1 if same is None else same.rank)
             yield from self._behind(best, same, score, start)
             start += size
 
     def _scored(self, start: int) -> Iterator[tuple[float, Address]]:
         limit = _CHUNK_HITS
         while True:
-            hits = self._searcher.search(self._query, limit=limit, offset=start, count=False).hits
+            if start == 0:
+                hits, self._counted = typed.search(self._searcher, self._query, limit)
+            else:
+                hits = self._searcher.search(self._query, limit=limit, offset=start, count=False).hits
             yield from ((_rounded(score), address) for score, address in hits)
             if len(hits) < limit:
                 return
@@ -128,10 +131,10 @@ class Ordering:
             return not hits or _rounded(hits[0][0]) <= wanted
 
         # Nearly always where it was when the cursor was made; a write in between may have moved it.
-        start = after.start
-        if start <= self._total and is_behind(start) and (start == 0 or not is_behind(start - 1)):
+        start = min(after.start, self._total())
+        if is_behind(start) and (start == 0 or not is_behind(start - 1)):
             return start
-        return bisect_left(range(self._total), True, key=is_behind)
+        return bisect_left(range(self._total()), True, key=is_behind)
 
     def _behind(
         self, ranked: Iterable[_Ranked], after: Position | None, score: float | None = None, start: int = 0
@@ -145,24 +148,27 @@ class Ordering:
             if after is None or (hit.position.rank, hit.position.id) > (after.rank, after.id):
                 yield hit
 
-    def _with_ranks(self, name: str, first: int, behind: int | None) -> tantivy.Query:
+    def _ranked(self, name: str, first: int, behind: int, limit: int) -> list[_Ranked]:
+        if first == 0:
+            hits, self._counted = typed.search(self._searcher, self._query, limit, by=name)
+            return hits
+        return typed.search(self._searcher, self._with_ranks(name, first, behind), limit, by=name)[0]
+
+    def _with_ranks(self, name: str, first: int, behind: int) -> tantivy.Query:
         return self._query.and_must_match(rank_range(self._schema, name, first, behind))
 
-    def _ranked(self, query: tantivy.Query, name: str, limit: int) -> list[_Ranked]:
-        found = self._searcher.search(query, limit=limit, count=False, order_by_field=name, order=tantivy.Order.Asc)
-        return found.hits
+    def _total(self) -> int:
+        """How many documents match; the first page's search has counted them on the way."""
+        if self._counted is None:
+            self._counted = typed.count(self._searcher, self._query)
+        return self._counted
 
-    def _count(self, query: tantivy.Query) -> int:
-        return typed.count(self._searcher, query)
 
-
-def _smallest(ranked: list[_Ranked], wanted: int) -> list[_Ranked]:
-    """The `wanted` smallest, and all that equal the last of them."""
-    if len(ranked) <= wanted:
-        return ranked
-    ranked.sort(key=itemgetter(0))
-    last = ranked[wanted - 1][0]
-    return [hit for hit in ranked if hit[0] <= last]
+def _smallest(ranked: list[_Ranked], wanted: int, after: int) -> list[_Ranked]:
+    """All up to the rank `after`, the `wanted` smallest behind it, and all that equal the last of these."""
+    ranked.sort(key=_rank)
+    number = bisect_right(ranked, after, key=_rank) + wanted
+    return ranked if len(ranked) <= number else ranked[: bisect_right(ranked, _rank(ranked[number - 1]), key=_rank)]
 
 
 def _rounded(score: float) -> float:

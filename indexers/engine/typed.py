@@ -10,6 +10,16 @@ def make_document(values: dict[str, Any], schema: tantivy.Schema) -> tantivy.Doc
     return cast("Any", tantivy.Document).from_dict(values, schema)
 
 
+def search(
+    searcher: tantivy.Searcher, query: tantivy.Query, limit: int, by: str | None = None
+) -> tuple[list[tuple[Any, tantivy.DocAddress]], int]:
+    """The first hits by score, or smallest first by a field; and how many documents match."""
+    found = searcher.search(
+        query, limit=limit, order_by_field=by, order=tantivy.Order.Asc if by else tantivy.Order.Desc
+    )
+    return found.hits, cast("Any", found).count
+
+
 def count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
     """How many documents match."""
     return cast("Any", searcher.search(query, limit=1)).count

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import orjson
 import typer
@@ -11,13 +11,14 @@ from rich.tree import Tree
 
 from assets.model import check_uri, rfc3339
 from denormalizer.changes import ABSENT, changes
-from denormalizer.explain import Part
-from denormalizer.explain import explain as explain_view
 from pipeline.as_of import LogViews
 from publog.commands.views import AsOfOption, offset_of
 from publog.options import CatalogOption, JsonOption, LogOption, known_view, settings_of
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import out, say, warn, write_json, write_lines
+
+if TYPE_CHECKING:
+    from denormalizer.explain import Part
 
 UriArgument = Annotated[str, typer.Argument(metavar="URI")]
 OfViewOption = Annotated[
@@ -81,11 +82,7 @@ def diff(
     settings = settings_of(context, log, catalog=catalog)
     found = list(_versions(settings, uri, view))
     before, after = (next((version for version in found if version.offset <= offset), None) for offset in (a, b))
-    pair = [
-        ABSENT if version is None or version.content is None else orjson.loads(version.content)
-        for version in (before, after)
-    ]
-    found_changes = list(changes(*pair))
+    found_changes = list(changes(_content(before), _content(after)))
     if json:
         write_lines(
             orjson.dumps(
@@ -121,6 +118,9 @@ def explain(
 
     Example: `publog explain story news://article/flood`
     """
+    # networkx takes half a second to import: only the command that needs it pays.
+    from denormalizer.explain import explain as explain_view
+
     check_uri(uri)
     settings = settings_of(context, log, catalog=catalog)
     with closing(settings.open_log()) as opened:
@@ -203,6 +203,10 @@ def _versions(settings: Settings, uri: str, view: str | None) -> Iterator[_Versi
             yield _Version(message.offset, state, data, message.time, problem)
 
 
+def _content(version: _Version | None) -> Any:
+    return ABSENT if version is None or version.content is None else orjson.loads(version.content)
+
+
 def _described(uri: str, view: str | None, version: _Version) -> dict[str, Any]:
     content = None if version.content is None else orjson.Fragment(version.content)
     if view is not None:
@@ -224,18 +228,18 @@ def _short(value: Any) -> str:
     return text if len(text) <= VALUE_CHARACTERS_MAX else text[: VALUE_CHARACTERS_MAX - 1] + "…"
 
 
-def _label(part: Part) -> str:
+def _label(part: "Part") -> str:
     where = f"{part.path}: " if part.path else ""
     at = f"  @{part.offset}" if part.offset is not None else ""
     return f"{where}{part.uri}{at}" + ("" if part.standing == "live" else f"  ({part.standing})")
 
 
-def _grow(tree: Tree, part: Part) -> None:
+def _grow(tree: Tree, part: "Part") -> None:
     for child in part.parts:
         _grow(tree.add(_label(child)), child)
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _part(part: "Part") -> dict[str, Any]:
     return {
         "path": part.path,
         "uri": part.uri,

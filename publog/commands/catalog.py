@@ -2,16 +2,18 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from assets.catalog import Catalog, load_catalog, newsroom_catalog, parse_catalog
 from assets.codec import check_compatibility
-from denormalizer.kind_graph import KindGraph, kind_graph
 from publog.options import CatalogOption, JsonOption, LogOption, settings_of
 from publog.settings import Settings
 from publog.terminal import say, write_json
+
+if TYPE_CHECKING:
+    from denormalizer.kind_graph import KindGraph
 
 app = typer.Typer(no_args_is_help=True, help="The kinds and the views, as data.")
 
@@ -24,6 +26,9 @@ def check(
 
     Example: `publog catalog check --catalog my-catalog`
     """
+    # networkx takes half a second to import: only the command that needs it pays.
+    from denormalizer.kind_graph import kind_graph
+
     settings = settings_of(context, log, catalog=catalog)
     found, messages = _catalog(settings)
     graph = kind_graph(found)
@@ -93,7 +98,7 @@ def _described(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _graph(graph: KindGraph) -> dict[str, Any]:
+def _graph(graph: "KindGraph") -> dict[str, Any]:
     return {
         "order": [list(group) for group in graph.order],
         "cycles": [list(group) for group in graph.cycles],
@@ -101,7 +106,7 @@ def _graph(graph: KindGraph) -> dict[str, Any]:
     }
 
 
-def _draw(catalog: Catalog, graph: KindGraph) -> None:
+def _draw(catalog: Catalog, graph: "KindGraph") -> None:
     for group in graph.order:
         for kind in group:
             say(kind, style="bold")
@@ -109,7 +114,7 @@ def _draw(catalog: Catalog, graph: KindGraph) -> None:
                 if source == kind:
                     say(f"  {path} -> {target}")
     for cycle in graph.cycles:
-        say("cycle: " + " <-> ".join(cycle if len(cycle) > 1 else (cycle[0], cycle[0])), style="yellow")
+        say("cycle: " + " -> ".join((*cycle, *cycle[:1])), style="yellow")
     for view, kinds in graph.views.items():
         root = catalog.views[view].root
         others = [kind for kind in kinds if kind != root]

@@ -1,5 +1,6 @@
 """`publog demo`: the whole path on a small invented newsroom, told as it goes."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
@@ -19,7 +20,6 @@ from assets.imports import import_lines
 from assets.intake import read_lines
 from assets.log.port import Log
 from assets.newsroom import demo_history
-from denormalizer.pages import atom_feed, rss_feed, story_page
 from indexers import open_index
 from indexers.port import Facet, Hit, Query
 from indexers.query import parse
@@ -119,7 +119,8 @@ def _sample(log: Log) -> None:
 
 
 def _run(settings: Settings, log: Log) -> None:
-    # Beam takes a second to import: only the command that needs it pays.
+    # Beam takes a second to import: only the command that needs it pays. It logs to the root logger from then on.
+    logging.basicConfig(level=logging.ERROR)
     from pipeline.run import run_batch
 
     say("publog run --batch", style="dim")
@@ -174,12 +175,14 @@ def _show_change(log: Log) -> None:
 
 
 def _pages(settings: Settings, log: Log) -> Path:
+    from denormalizer.pages import atom_feed, rss_feed, story_page
+
     folder = settings.home / "demo" / "pages"
     folder.mkdir(parents=True, exist_ok=True)
-    stories: list[tuple[str, dict[str, Any]]] = []
-    for view in LogViews(log, newsroom_catalog()).fold(log.last_offset()).emit():
-        if view.view == "story" and view.state == "live":
-            stories.append((view.uri, orjson.loads(view.content)))
+    views = LogViews(log, newsroom_catalog()).fold(log.last_offset()).emit()
+    stories: list[tuple[str, dict[str, Any]]] = [
+        (view.uri, orjson.loads(view.content)) for view in views if view.view == "story" and view.state == "live"
+    ]
     stories.sort(key=lambda story: (story[1]["published_at"] or "", story[0]), reverse=True)
     for uri, content in stories:
         (folder / f"{uri.rpartition('/')[2]}.html").write_text(story_page(content), encoding="utf-8")

@@ -1,14 +1,14 @@
 """`publog publish`: files of messages into the log."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import IO, Annotated, Any
 
 import orjson
 import typer
 
+from assets.catalog import References
 from assets.fixing import fix_catalog
 from assets.gateway import Gateway
 from assets.holding import Holding
@@ -22,14 +22,6 @@ REFUSED_SHOWN_MAX = 50
 """Refused lines that are printed one by one, for each file."""
 
 
-class Policy(StrEnum):
-    """What to do with references to what nobody has published."""
-
-    reject = "reject"
-    hold = "hold"
-    allow = "allow"
-
-
 def publish(
     context: typer.Context,
     files: Annotated[
@@ -38,7 +30,7 @@ def publish(
     log: LogOption = None,
     catalog: CatalogOption = None,
     references: Annotated[
-        Policy | None,
+        References | None,
         typer.Option(help="References to what nobody has published. [default: as the catalog says]"),
     ] = None,
     receipts: Annotated[
@@ -70,7 +62,7 @@ def publish(
             shown = 0
             with meter(f"publishing {name}", "messages") as progress:
                 done = 0
-                for batch in import_lines(gateway, read_lines(name), references.value if references else None):
+                for batch in import_lines(gateway, read_lines(name), references):
                     if receipts_file is not None:
                         receipts_file.writelines(orjson.dumps(entry._asdict()) + b"\n" for entry in batch.receipts)
                         receipts_file.flush()
@@ -122,7 +114,7 @@ def _show(total: Batch) -> None:
 
 
 @contextmanager
-def _receipts_file(path: Path | None) -> Iterator[IO[bytes] | None]:
+def _receipts_file(path: Path | None) -> Generator[IO[bytes] | None]:
     if path is None:
         yield None
     else:

@@ -1,5 +1,6 @@
 """`publog run`: the Beam pipeline from the log into the index."""
 
+import logging
 from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
@@ -34,7 +35,8 @@ def run(
         chosen = settings.load_catalog(opened)
         messages = opened.last_offset() + 1
         url = opened.url
-    # Beam takes a second to import: only the command that needs it pays.
+    # Beam takes a second to import: only the command that needs it pays. It logs to the root logger from then on.
+    logging.basicConfig(level=logging.ERROR)
     from pipeline.run import Progress, run_batch
 
     with meter("denormalizing", "messages", messages) as progress:

@@ -2,7 +2,6 @@
 
 from contextlib import closing
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from indexers import open_index
 from indexers.dates import Range, parse_range
-from indexers.port import Facet, Highlight, Hit, Query, Results
+from indexers.port import Facet, Highlight, Hit, Query, Results, Sort
 from indexers.query import parse
 from publog.options import IndexOption, JsonOption, ViewOption, settings_of
 from publog.settings import UsedWrongly
@@ -20,14 +19,6 @@ from publog.terminal import out, say, write_json
 FRAGMENTS_SHOWN_MAX = 2
 TITLE_FIELDS = ("headline", "title", "name", "full_name", "web_title")
 """What a document may be called by, whatever its catalog: the first one there is."""
-
-
-class Sort(StrEnum):
-    """The order of what is found."""
-
-    relevance = "relevance"
-    newest = "newest"
-    oldest = "oldest"
 
 
 def search(
@@ -45,7 +36,7 @@ def search(
     facets: Annotated[
         list[str] | None, typer.Option("--facet", metavar="FIELD", help="Count the values of this field.")
     ] = None,
-    sort: Annotated[Sort, typer.Option(help="The order of what is found.")] = Sort.relevance,
+    sort: Annotated[Sort, typer.Option(help="The order of what is found.")] = "relevance",
     since: Annotated[str | None, typer.Option(metavar="DATE", help="Dated on this day or later.")] = None,
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Dated on this day or earlier.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Hits on a page.")] = 10,
@@ -65,7 +56,7 @@ def search(
         since=_day(since, ">=")[0],
         until=_day(until, "<=")[1],
         facets=[Facet(field) for field in facets or ()],
-        sort=sort.value,
+        sort=sort,
         limit=limit,
         cursor=cursor,
         highlight=True,

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,14 +16,6 @@ from publog.options import CatalogOption, IndexOption, LogOption, ViewOption, kn
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import warn, write_lines
 
-
-class Source(StrEnum):
-    """Where views come from."""
-
-    log = "log"
-    index = "index"
-
-
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", metavar="OFFSET|TIME", help="As they were at an offset or an RFC 3339 time.")
 ]
@@ -35,7 +26,9 @@ def views(
     view: ViewOption = None,
     uri: Annotated[str | None, typer.Option(metavar="URI", help="Only the views rooted at this asset.")] = None,
     as_of: AsOfOption = None,
-    source: Annotated[Source, typer.Option("--from", help="Recompute from the log, or read the index.")] = Source.log,
+    source: Annotated[
+        Literal["log", "index"], typer.Option("--from", help="Recompute from the log, or read the index.")
+    ] = "log",
     gone: Annotated[bool, typer.Option("--gone", help="Also views whose root is unpublished.")] = False,
     log: LogOption = None,
     index: IndexOption = None,
@@ -48,7 +41,7 @@ def views(
     settings = settings_of(context, log, index, catalog)
     if uri is not None:
         check_uri(uri)
-    if source is Source.index:
+    if source == "index":
         if as_of is not None:
             raise UsedWrongly("the index has only the present; leave --as-of out, or take the views --from log")
         found = _from_index(settings, view, uri)

@@ -8,6 +8,7 @@ as a publisher writes it (timestamps as RFC 3339 in UTC, the way views show them
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -129,8 +130,10 @@ class _Expansion:
         if uri in ancestors or len(way) > self.view.get("depth", 8):
             return {"uri": uri}
         self.nodes += 1
-        # Of a kind that may not stand here nothing was ever published (the gateway refuses such a reference).
-        offset, data = self.latest.get(uri, (None, None)) if kind_of(uri) in schema["kinds"] else (None, None)
+        if is_uri(uri) and kind_of(uri) not in schema["kinds"]:
+            # Nothing that could ever be published stands here: the gateway refuses such a reference.
+            return LEFT_OUT
+        offset, data = self.latest.get(uri, (None, None))
         sources[uri] = offset
         if data is None:
             return LEFT_OUT
@@ -156,10 +159,12 @@ def is_on(path: str, way: tuple[Hop, ...]) -> bool:
     return tuple(step for hop in before for step in hop) == steps
 
 
+def is_uri(text: str) -> bool:
+    return re.fullmatch(r"[a-z0-9][a-z0-9+.-]*://\w+/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{1,512}", text, re.ASCII) is not None
+
+
 def kind_of(uri: str) -> str:
-    scheme, _, rest = uri.partition("://")
-    kind, _, _ = rest.partition("/")
-    return kind if scheme else ""
+    return uri.partition("://")[2].partition("/")[0]
 
 
 def resolve(schema: Json, named: dict[str, Json]) -> Json:
