@@ -13,6 +13,22 @@ import orjson
 from assets.errors import CatalogProblem, InvalidCatalog
 from assets.schema import Kind, Record, SchemaProblem, Type, parse_kind, reference_at, step_into
 
+__all__ = [
+    "REFERENCES",
+    "Catalog",
+    "Kind",
+    "Record",
+    "References",
+    "Search",
+    "Type",
+    "ViewDefinition",
+    "content_types",
+    "load_catalog",
+    "newsroom_catalog",
+    "parse_catalog",
+    "step_into",
+]
+
 References = Literal["reject", "hold", "allow"]
 REFERENCES: Final[tuple[References, ...]] = get_args(References)
 

@@ -157,12 +157,31 @@ def check_compatibility(kinds: Mapping[str, Kind], schemas: Iterable[RegisteredS
 def _writer(kind: Kind) -> _Writer:
     forms = forms_of(kind.record)
     fast: Any = cavro.Schema(kind.text, _FAST_OPTIONS) if all_native(kind.record) else None
-    return _Writer(fast, _plain(kind.text), forms)
+    plain = _plain(kind.text)
+    _set_defaults(plain, kind.record)
+    return _Writer(fast, plain, forms)
 
 
 def _plain(text: str) -> Any:
     """A schema as fastavro takes it, without the logical types that are handled here."""
     return fastavro.parse_schema(without_native(orjson.loads(text)), named_schemas={})
+
+
+def _set_defaults(schema: Any, type_: Type) -> None:
+    """Put each default as it is read in place of the schema's JSON: fastavro gives it out as it stands."""
+    if isinstance(schema, list):
+        for branch, inner in zip(cast("list[Any]", schema), type_.inner, strict=True):
+            _set_defaults(branch, inner)
+    elif isinstance(schema, dict):
+        entries = cast("dict[str, Any]", schema)
+        if isinstance(type_, Record):
+            for entry in entries["fields"]:
+                name = entry["name"]
+                _set_defaults(entry["type"], type_.fields[name])
+                if name in type_.defaults:
+                    entry["default"] = type_.defaults[name]
+        elif type_.inner:
+            _set_defaults(entries["items" if type_.name == "array" else "values"], type_.inner[0])
 
 
 def _read_fast(schema: _Schema, value: bytes) -> dict[str, Any]:

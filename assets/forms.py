@@ -16,6 +16,8 @@ class Form(NamedTuple):
     """From JSON's text."""
     show: Callable[[Any], Any]
     """To text, or to a date or datetime that orjson writes as RFC 3339."""
+    taken: type
+    """What the Avro libraries take."""
     native: bool = True
     """Whether we do all of it; otherwise fastavro's own logical type takes part."""
 
@@ -28,7 +30,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def _since_epoch(unit: timedelta) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        return (datetime.fromisoformat(text) - _EPOCH) // unit
+        since = datetime.fromisoformat(text) - _EPOCH
+        # A zone may put it before the year 1 or behind 9999: what could not be shown again is an OverflowError here.
+        return (_EPOCH + since - _EPOCH) // unit
 
     return parse
 
@@ -48,13 +52,13 @@ def _day(value: int) -> date:
     return _EPOCH_DAY + timedelta(days=value)
 
 
-_DECIMAL: Final = Form(Decimal, str, native=False)
-_TIME: Final = Form(time.fromisoformat, str, native=False)
-_BYTES: Final = Form(partial(bytes, encoding="latin-1"), partial(str, encoding="latin-1"))
+_DECIMAL: Final = Form(Decimal, str, Decimal, native=False)
+_TIME: Final = Form(time.fromisoformat, str, time, native=False)
+_BYTES: Final = Form(partial(bytes, encoding="latin-1"), partial(str, encoding="latin-1"), bytes)
 FORMS: Final[Mapping[tuple[str, str | None], Form]] = {
-    ("long", "timestamp-millis"): Form(_since_epoch(_MILLISECOND), _after_epoch(_MILLISECOND)),
-    ("long", "timestamp-micros"): Form(_since_epoch(_MICROSECOND), _after_epoch(_MICROSECOND)),
-    ("int", "date"): Form(_days, _day),
+    ("long", "timestamp-millis"): Form(_since_epoch(_MILLISECOND), _after_epoch(_MILLISECOND), int),
+    ("long", "timestamp-micros"): Form(_since_epoch(_MICROSECOND), _after_epoch(_MICROSECOND), int),
+    ("int", "date"): Form(_days, _day, int),
     ("int", "time-millis"): _TIME,
     ("long", "time-micros"): _TIME,
     ("bytes", "decimal"): _DECIMAL,
@@ -70,6 +74,7 @@ class Forms:
 
     def __init__(self, type_: Type) -> None:
         self.name = type_.name
+        self.type = type_
         self.form = FORMS.get((type_.name, type_.logical))
         self.inner = [made for inner in type_.inner if (made := forms_of(inner))]
         fields = type_.fields.items() if isinstance(type_, Record) else ()
@@ -81,6 +86,8 @@ class Forms:
         """From JSON to what the libraries take; records, arrays and maps are changed in place."""
         if self.form is not None:
             return self.form.parse(value) if isinstance(value, str) else value
+        if self.name == "union":
+            return self._parse_one(value)
         if isinstance(value, dict):
             record = cast("dict[str, Any]", value)
             for name, form in self.values:
@@ -92,6 +99,8 @@ class Forms:
         """The inverse of `parse`."""
         if self.form is not None:
             return None if value is None else self.form.show(value)
+        if self.name == "union":
+            return self._show_one(value)
         if isinstance(value, dict):
             record = cast("dict[str, Any]", value)
             for name, form in self.values:
@@ -99,11 +108,31 @@ class Forms:
                     record[name] = form.show(record[name])
         return self._through(value, Forms.show)
 
+    def _parse_one(self, value: Any) -> Any:
+        """As the first branch that takes it. Text that none takes stays text."""
+        for branch in self.inner:
+            if branch.form is None:
+                if _takes(branch.type, value):
+                    return branch.parse(value)
+            elif isinstance(value, str):
+                try:
+                    return branch.form.parse(value)
+                except (ValueError, TypeError, ArithmeticError):
+                    continue
+        return value
+
+    def _show_one(self, value: Any) -> Any:
+        """As the branch that gave it."""
+        for branch in self.inner:
+            if branch.form is None:
+                if _gives(branch.type, value):
+                    return branch.show(value)
+            elif type(value) is branch.form.taken:
+                return branch.form.show(value)
+        return value
+
     def _through(self, value: Any, convert: Callable[["Forms", Any], Any]) -> Any:
-        if self.name == "union":
-            for branch in self.inner:
-                value = convert(branch, value)
-        elif isinstance(value, list) and self.name == "array":
+        if isinstance(value, list) and self.name == "array":
             items = cast("list[Any]", value)
             items[:] = [convert(self.inner[0], item) for item in items]
         elif isinstance(value, dict):
@@ -116,10 +145,28 @@ class Forms:
         return cast("Any", value)
 
 
+def _takes(type_: Type, value: Any) -> bool:
+    """Whether a value of a union, as published, may be of this branch; records are told apart by their fields."""
+    if isinstance(type_, Record):
+        if not isinstance(value, dict):
+            return False
+        names = cast("dict[str, Any]", value).keys()
+        return names <= type_.fields.keys() and type_.fields.keys() - names <= type_.defaults.keys()
+    return _gives(type_, value)
+
+
+def _gives(type_: Type, value: Any) -> bool:
+    """Whether a value of a union, as decoded, is of this branch: an array, a map or a record."""
+    if isinstance(type_, Record):
+        return isinstance(value, dict) and cast("dict[str, Any]", value).keys() == type_.fields.keys()
+    return isinstance(value, list if type_.name == "array" else dict)
+
+
 def forms_of(type_: Type) -> Forms | None:
     """The forms in a type, None where there are none."""
     made = Forms(type_)
-    if made.name == "union" and len(made.inner) == 1 and made.inner[0].form is not None:
+    holding = [inner for inner in type_.inner if inner.name != "null"]
+    if made.name == "union" and len(holding) == 1 and made.inner and made.inner[0].form is not None:
         # A nullable value: `parse` and `show` leave null alone.
         return made.inner[0]
     return made if made.form or made.inner or made.values or made.fields else None

@@ -3,7 +3,8 @@
 A transaction is taken whole or not at all. What is refused never enters the log; a receipt means durable.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from uuid import uuid4
@@ -11,14 +12,18 @@ from uuid import uuid4
 from assets.catalog import Catalog, References
 from assets.codec import Codec, check_compatibility
 from assets.errors import Conflict, InvalidMessage, MissingReferences
-from assets.holding import Held, Holding
+from assets.holding import Held, Holding, releasable
 from assets.limits import TRANSACTION_BYTES_MAX, TRANSACTION_MESSAGES_MAX
 from assets.log.port import Log
 from assets.model import NEVER, Draft, Receipt, Transaction
+from assets.references import FoundReference
 from assets.validation import Checked, Envelope, Validator
 
 PUBLISHED_KEPT_MAX: Final = 500_000
 """URIs remembered as published, so that the log is not asked for each reference again."""
+
+RELEASED_MESSAGES: Final = 1_024
+"""Held messages that are appended at a time, or a few more: a transaction stays whole."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Prepared(NamedTuple):
 
     draft: Draft
     expect: int | None
-    references: tuple[tuple[str, str], ...]
+    references: Sequence[FoundReference]
 
 
 class Proposal(NamedTuple):
@@ -52,7 +57,7 @@ class Outcome:
     status: Literal["appended", "present", "held", "refused"]
     """`present`: it was in the log already."""
     receipts: Sequence[Receipt] = ()
-    holes: Sequence[tuple[str, str]] = ()
+    holes: Sequence[FoundReference] = ()
     """References it was let through with although their targets are missing."""
     refusals: Sequence[Refusal] = ()
 
@@ -88,7 +93,10 @@ class Gateway:
         checked: Checked = self._validator.check(envelope)
         value = None
         if envelope.data is not None:
-            value = self._codec.encode(envelope.kind, self._schema_ids[envelope.kind], envelope.data)
+            try:
+                value = self._codec.encode(envelope.kind, self._schema_ids[envelope.kind], envelope.data)
+            except InvalidMessage as refusal:
+                raise self._validator.explain(envelope, refusal) from None
         draft = Draft(envelope.uri, checked.time, envelope.id or fallback_id or uuid4().hex, value)
         return Prepared(draft, envelope.expect, checked.references)
 
@@ -115,14 +123,15 @@ class Gateway:
             LogBusy: another writer holds the log; nothing was appended.
         """
         attempt = _Attempt(self._log, self._holding, references or self._policy, self._published)
-        with self._log.writing():
-            outcomes = attempt.run(proposals)
-        # Only what the log has for certain is remembered, and only held what waits behind it.
-        if len(self._published) > PUBLISHED_KEPT_MAX:
-            self._published.clear()
-        self._published |= attempt.newly_published
-        if self._holding is not None:
-            self._holding.add(attempt.to_hold)
+        with self._others_kept_out():
+            with self._log.writing():
+                outcomes = attempt.run(proposals)
+            # Only what the log has for certain is remembered, and only held what waits behind it.
+            if len(self._published) > PUBLISHED_KEPT_MAX:
+                self._published.clear()
+            self._published |= attempt.newly_published
+            if self._holding is not None:
+                self._holding.add(attempt.to_hold)
         return outcomes
 
     def release(self) -> list[Receipt]:
@@ -130,26 +139,29 @@ class Gateway:
         if self._holding is None or self._holding.is_empty():
             return []
         receipts: list[Receipt] = []
-        while ready := self._ready(self._holding.all()):
-            with self._log.writing():
-                # A crash between appending and removing leaves it held although it is in the log.
-                present = self._log.receipts(sorted(id_ for held in ready for id_ in held.ids))
-                new = [held.number for held in ready if held.ids.isdisjoint(present)]
-                receipts += self._log.append(map(self._holding.transaction, new))
-            self._holding.remove([held.number for held in ready])
+        with self._holding.changing():
+            held = self._holding.all()
+            published = self._log.published(sorted({uri for entry in held for uri in entry.references}))
+            for some in _portions(releasable(held, published)):
+                with self._log.writing():
+                    # A crash between appending and forgetting leaves it held although it is in the log.
+                    present = self._log.receipts([id_ for entry in some for id_ in entry.messages])
+                    new = [entry.number for entry in some if entry.messages.keys().isdisjoint(present)]
+                    receipts += self._log.append(map(self._holding.transaction, new))
+                self._holding.remove([entry.number for entry in some])
         return receipts
 
-    def _ready(self, held: Sequence[Held]) -> list[Held]:
-        """Those whose references are there, and which wait behind no earlier one of the same asset."""
-        published = self._log.published(sorted({uri for entry in held for uri in entry.references}))
-        ready: list[Held] = []
-        waiting: set[str] = set()
-        for entry in held:
-            if entry.references <= published and waiting.isdisjoint(entry.uris):
-                ready.append(entry)
-            else:
-                waiting |= entry.uris
-        return ready
+    def _others_kept_out(self) -> AbstractContextManager[None]:
+        """From deciding what to hold until it is held, no other gateway may let a later message of its assets pass."""
+        return nullcontext() if self._holding is None else self._holding.changing()
+
+
+class _Refused(Exception):
+    """Why a proposal goes nowhere."""
+
+    def __init__(self, *refusals: Refusal) -> None:
+        super().__init__()
+        self.refusals = refusals
 
 
 class _Attempt:
@@ -161,10 +173,12 @@ class _Attempt:
         self._policy: References = policy
         self._known_published = published
         self.newly_published: set[str] = set()
+        self._absent: set[str] = set()
         self.to_hold: list[tuple[Held, Transaction]] = []
         self._present: dict[str, Receipt] = {}
         self._latest: dict[str, int] = {}
-        self._held_ids: set[str] = set()
+        self._held: dict[str, str] = {}
+        """The ids of what is held, and their URIs."""
         self._held_uris: set[str] = set()
         self._pending: list[Transaction] = []
         self._pending_ids: set[str] = set()
@@ -188,101 +202,106 @@ class _Attempt:
 
     def _decide(self, proposal: Proposal) -> tuple[Outcome, Sequence[str]]:
         """The outcome, and the ids whose receipts belong to it."""
+        try:
+            return self._take(proposal)
+        except _Refused as refused:
+            return Outcome("refused", refusals=refused.refusals), ()
+
+    def _take(self, proposal: Proposal) -> tuple[Outcome, Sequence[str]]:
         if proposal.refusals:
-            return Outcome("refused", refusals=proposal.refusals), ()
+            raise _Refused(*proposal.refusals)
         messages = proposal.messages
         ids = [message.draft.id for message in messages]
-        if not self._pending_ids.isdisjoint(ids) or len(set(ids)) < len(ids):
+        _check_size(messages)
+        if not self._pending_ids.isdisjoint(ids):
             self._flush()
-        try:
-            _check_size(messages)
-            if self._is_present(messages):
-                return Outcome("present"), ids
-            if self._held_ids.issuperset(ids):
-                return Outcome("held"), ()
-            self._check_expectations(messages)
-            missing = self._missing(messages)
-            behind = [message.draft.uri for message in messages if message.draft.uri in self._held_uris]
-            if self._policy == "hold" and (missing or behind):
-                self._hold(proposal, missing)
-                return Outcome("held"), ()
-            if behind:
-                raise InvalidMessage(
-                    "uri",
-                    f"an earlier message of {behind[0]} is held until its references are published;"
-                    " publish those, or publish this with --references hold to go behind it",
-                )
-            if missing and self._policy == "reject":
-                raise MissingReferences(missing)
-        except InvalidMessage as error:
-            return Outcome("refused", refusals=[Refusal(_number_of(error, messages), error)]), ()
+        if _is_known(messages, {id_: found.uri for id_ in ids if (found := self._present.get(id_))}, "in the log"):
+            return Outcome("present"), ids
+        if self._held and _is_known(messages, {id_: self._held[id_] for id_ in ids if id_ in self._held}, "held"):
+            return Outcome("held"), ()
+        behind = self._behind(messages) if self._held else []
+        self._check_expectations(messages, behind)
+        missing = self._missing(messages)
+        if self._policy == "hold" and (missing or behind):
+            self._hold(proposal, [reference for _, references in missing for reference in references])
+            return Outcome("held"), ()
+        if behind:
+            raise _Refused(*(_is_behind(messages, number, "uri") for number in behind))
+        if missing and self._policy == "reject":
+            raise _Refused(*(Refusal(number, _missing_error(references)) for number, references in missing))
         self._pending.append(Transaction(proposal.tx, [message.draft for message in messages]))
         self._pending_ids.update(ids)
         for message in messages:
             self._pending_uris.add(message.draft.uri)
             if message.draft.value is not None:
                 self.newly_published.add(message.draft.uri)
-        return Outcome("appended", holes=missing), ids
+                self._absent.discard(message.draft.uri)
+        return Outcome("appended", holes=[reference for _, references in missing for reference in references]), ids
 
-    def _is_present(self, messages: Sequence[Prepared]) -> bool:
-        found = [self._present.get(message.draft.id) for message in messages]
-        if not any(found):
-            return False
-        for message, receipt in zip(messages, found, strict=True):
-            if receipt is None:
-                raise InvalidMessage(
-                    "tx", "some of its messages are in the log already and some are not; give the new ones a new tx"
-                )
-            if receipt.uri != message.draft.uri:
-                raise InvalidMessage("id", f"{receipt.id!r} was used for {receipt.uri} at offset {receipt.offset}")
-        return True
+    def _behind(self, messages: Sequence[Prepared]) -> list[int]:
+        """Those messages of a transaction whose asset has an earlier one that is held."""
+        return [number for number, message in enumerate(messages) if message.draft.uri in self._held_uris]
 
-    def _check_expectations(self, messages: Sequence[Prepared]) -> None:
-        for message in messages:
+    def _check_expectations(self, messages: Sequence[Prepared], behind: Sequence[int]) -> None:
+        refusals: list[Refusal] = []
+        for number, message in enumerate(messages):
             if message.expect is None:
                 continue
             uri = message.draft.uri
+            if number in behind:
+                refusals.append(_is_behind(messages, number, "expect"))
+                continue
             if uri in self._pending_uris:
                 self._flush()
-                self._latest.update(self._log.latest([uri]))
             present = self._latest.get(uri)
             if message.expect != (NEVER if present is None else present):
-                raise Conflict(uri, message.expect, present)
+                refusals.append(Refusal(number, Conflict(uri, message.expect, present)))
+        if refusals:
+            raise _Refused(*refusals)
 
     def _find_published(self, messages: Sequence[Prepared]) -> None:
-        wanted = {uri for message in messages for _, uri in message.references} - self._known_published
+        wanted = {reference.uri for message in messages for reference in message.references} - self._known_published
         self.newly_published |= self._log.published(list(wanted))
+        self._absent = wanted - self.newly_published
 
-    def _missing(self, messages: Sequence[Prepared]) -> list[tuple[str, str]]:
-        own = {message.draft.uri for message in messages if message.draft.value is not None}
-        return [
-            (place, uri)
-            for message in messages
-            for place, uri in message.references
-            if uri not in self._known_published and uri not in self.newly_published and uri not in own
-        ]
+    def _missing(self, messages: Sequence[Prepared]) -> list[tuple[int, list[FoundReference]]]:
+        """Each message of a transaction that refers to what nobody has published, and its references to that."""
+        if not self._absent:
+            return []
+        absent = self._absent.difference(message.draft.uri for message in messages if message.draft.value is not None)
+        found = (
+            (number, [reference for reference in message.references if reference.uri in absent])
+            for number, message in enumerate(messages)
+        )
+        return [(number, references) for number, references in found if references]
 
-    def _hold(self, proposal: Proposal, missing: Sequence[tuple[str, str]]) -> None:
+    def _hold(self, proposal: Proposal, missing: Sequence[FoundReference]) -> None:
         if self._holding is None:
-            raise InvalidMessage("", "nothing can be held here: the gateway has no place to keep it")
-        self._holding.check_room(sum(len(held.ids) for held, _ in self.to_hold) + len(proposal.messages))
+            error = InvalidMessage("", "nothing can be held here: the gateway has no place to keep it")
+            raise _Refused(Refusal(0, error))
+        try:
+            self._holding.check_room(sum(len(held.messages) for held, _ in self.to_hold) + len(proposal.messages))
+        except InvalidMessage as error:
+            raise _Refused(Refusal(0, error)) from None
         drafts = [message.draft for message in proposal.messages]
         held = Held(
             NEVER,
-            frozenset(draft.id for draft in drafts),
-            frozenset(draft.uri for draft in drafts),
-            frozenset(uri for _, uri in missing),
+            {draft.id: draft.uri for draft in drafts},
+            frozenset(draft.uri for draft in drafts if draft.value is not None),
+            frozenset(reference.uri for reference in missing),
         )
         self.to_hold.append((held, Transaction(proposal.tx, drafts)))
         self._note_held(held)
 
     def _note_held(self, held: Held) -> None:
-        self._held_ids |= held.ids
-        self._held_uris |= held.uris
+        self._held.update(held.messages)
+        self._held_uris.update(held.messages.values())
 
     def _flush(self) -> None:
         if self._pending:
-            self._present.update((receipt.id, receipt) for receipt in self._log.append(self._pending))
+            for receipt in self._log.append(self._pending):
+                self._present[receipt.id] = receipt
+                self._latest[receipt.uri] = receipt.offset
             self._pending = []
             self._pending_ids.clear()
             self._pending_uris.clear()
@@ -290,22 +309,63 @@ class _Attempt:
 
 def _check_size(messages: Sequence[Prepared]) -> None:
     if len(messages) > TRANSACTION_MESSAGES_MAX:
-        raise InvalidMessage("tx", f"has more than {TRANSACTION_MESSAGES_MAX:,} messages")
-    size = sum(len(message.draft.value or b"") for message in messages)
-    if size > TRANSACTION_BYTES_MAX:
-        raise InvalidMessage("tx", f"takes {size:,} bytes; a transaction may have {TRANSACTION_BYTES_MAX:,}")
-    if len({message.draft.id for message in messages}) < len(messages):
-        raise InvalidMessage("id", "two messages of one transaction have the same id")
-
-
-def _number_of(error: InvalidMessage, messages: Sequence[Prepared]) -> int:
-    """Which message of the transaction an error is about."""
+        error = InvalidMessage("tx", f"has more than {TRANSACTION_MESSAGES_MAX:,} messages")
+        raise _Refused(Refusal(TRANSACTION_MESSAGES_MAX, error))
+    if len(messages) == 1:
+        return
+    size = 0
+    ids: set[str] = set()
     for number, message in enumerate(messages):
-        if isinstance(error, Conflict) and error.uri == message.draft.uri:
-            return number
-        if isinstance(error, MissingReferences) and error.missing[0] in message.references:
-            return number
-    return 0
+        size += len(message.draft.value or b"")
+        if size > TRANSACTION_BYTES_MAX:
+            error = InvalidMessage("tx", f"takes more than {TRANSACTION_BYTES_MAX:,} bytes")
+            raise _Refused(Refusal(number, error))
+        if message.draft.id in ids:
+            raise _Refused(Refusal(number, InvalidMessage("id", "another message of its transaction has the same id")))
+        ids.add(message.draft.id)
+
+
+def _is_known(messages: Sequence[Prepared], known: Mapping[str, str], where: str) -> bool:
+    """Whether a transaction came before; `known` has the ids of its messages that did, and their URIs."""
+    if not known:
+        return False
+    refusals: list[Refusal] = []
+    for number, message in enumerate(messages):
+        uri = known.get(message.draft.id)
+        if uri is None:
+            rule = f"other messages of its transaction are {where} already; give new ones a new tx"
+            refusals.append(Refusal(number, InvalidMessage("tx", rule)))
+        elif uri != message.draft.uri:
+            rule = f"{message.draft.id!r} was used for {uri}, which is {where} already"
+            refusals.append(Refusal(number, InvalidMessage("id", rule)))
+    if refusals:
+        raise _Refused(*refusals)
+    return True
+
+
+def _is_behind(messages: Sequence[Prepared], number: int, field: str) -> Refusal:
+    uri = messages[number].draft.uri
+    rule = f"an earlier message of {uri} is held until what it refers to is published; publish that"
+    other = "leave expect out" if field == "expect" else "use --references hold to go behind it"
+    return Refusal(number, InvalidMessage(field, f"{rule}, or {other}"))
+
+
+def _missing_error(references: Sequence[FoundReference]) -> MissingReferences:
+    return MissingReferences([(reference.place, reference.uri) for reference in references])
+
+
+def _portions(held: Iterable[Held]) -> Iterator[list[Held]]:
+    """What is appended at a time, so that memory does not grow with what is held."""
+    some: list[Held] = []
+    count = 0
+    for entry in held:
+        some.append(entry)
+        count += len(entry.messages)
+        if count >= RELEASED_MESSAGES:
+            yield some
+            some, count = [], 0
+    if some:
+        yield some
 
 
 def _text(catalog: Catalog, kind: str) -> str | None:

@@ -1,16 +1,24 @@
 """Bulk import: lines become transactions, transactions become durable batches, in bounded memory."""
 
+import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from assets.catalog import References
+from assets.collector import paused_collector
 from assets.errors import InvalidMessage
 from assets.gateway import Gateway, Outcome, Prepared, Proposal, Refusal
 from assets.intake import Line
-from assets.limits import IMPORT_BATCH_BYTES, IMPORT_BATCH_MESSAGES, LINE_BYTES_MAX, TRANSACTION_MESSAGES_MAX
+from assets.limits import (
+    IMPORT_BATCH_BYTES,
+    IMPORT_BATCH_MESSAGES,
+    LINE_BYTES_MAX,
+    TRANSACTION_BYTES_MAX,
+    TRANSACTION_MESSAGES_MAX,
+)
 from assets.model import Receipt
-from assets.validation import Envelope, parse_message
+from assets.validation import Envelope, parse_message, transaction_in
 
 
 class Refused(NamedTuple):
@@ -46,21 +54,26 @@ class _Group:
     messages: list[Prepared] = field(default_factory=list[Prepared])
     refusals: list[Refusal] = field(default_factory=list[Refusal])
     bytes: int = 0
+    payload_bytes: int = 0
+    is_too_large: bool = False
 
 
 def import_lines(gateway: Gateway, lines: Iterable[Line], references: References | None = None) -> Iterator[Batch]:
     """Publish lines; each batch that is yielded is durable."""
     groups: list[_Group] = []
     count = size = 0
-    for group in _transactions(gateway, lines):
-        groups.append(group)
-        count += len(group.lines)
-        size += group.bytes
-        if count >= IMPORT_BATCH_MESSAGES or size >= IMPORT_BATCH_BYTES:
+    with paused_collector():
+        for group in _transactions(gateway, lines):
+            groups.append(group)
+            count += len(group.lines)
+            size += group.bytes
+            if count >= IMPORT_BATCH_MESSAGES or size >= IMPORT_BATCH_BYTES:
+                yield _publish(gateway, groups, references)
+                groups, count, size = [], 0, 0
+                # The errors of refused lines hold on to themselves: by now they are all that is left to collect.
+                gc.collect(0)
+        if groups:
             yield _publish(gateway, groups, references)
-            groups, count, size = [], 0, 0
-    if groups:
-        yield _publish(gateway, groups, references)
 
 
 def _publish(gateway: Gateway, groups: list[_Group], references: References | None) -> Batch:
@@ -78,10 +91,10 @@ def _publish(gateway: Gateway, groups: list[_Group], references: References | No
                 batch.refused += _refused(group, outcome)
         batch.holes += len(outcome.holes)
         batch.receipts += outcome.receipts
-    if batch.appended:
-        released = gateway.release()
-        batch.released = len(released)
-        batch.receipts += released
+    # Also where nothing was appended: whoever appended what is waited for may have been killed right after.
+    released = gateway.release()
+    batch.released = len(released)
+    batch.receipts += released
     return batch
 
 
@@ -93,54 +106,59 @@ def _refused(group: _Group, outcome: Outcome) -> list[Refused]:
 
 
 def _transactions(gateway: Gateway, lines: Iterable[Line]) -> Iterator[_Group]:
-    """Lines grouped by transaction. A line that can't be read belongs to the transaction around it, if there is one."""
+    """Lines grouped by transaction. One that can't be read is of the transaction it names, as far as that can be told,
+    else of the one before it: what may be cut short is not published.
+    """
     group: _Group | None = None
-    unread: list[tuple[Line, InvalidMessage]] = []
     for line in lines:
+        envelope: Envelope | None = None
+        error: InvalidMessage | None = None
         try:
             if line.text is None:
                 raise InvalidMessage("", f"is longer than {LINE_BYTES_MAX:,} bytes")
             envelope = parse_message(line.text)
-        except InvalidMessage as error:
-            unread.append((line, error))
-            if group is None or group.tx is None or len(unread) >= TRANSACTION_MESSAGES_MAX:
-                yield from _closed(group, unread)
-                group, unread = None, []
-            continue
-        if group is not None and envelope.tx is not None and envelope.tx == group.tx:
-            for bad, error in unread:
-                _refuse(group, bad, error)
-        else:
-            yield from _closed(group, unread)
-            group = _Group(envelope.tx)
-        unread = []
-        _add(group, line, envelope, gateway)
-    yield from _closed(group, unread)
+            tx = envelope.tx
+        except InvalidMessage as invalid:
+            error = invalid
+            tx = transaction_in(line.text, None if group is None else group.tx)
+        if group is None or tx is None or tx != group.tx:
+            if group is not None:
+                yield group
+            group = _Group(tx)
+        elif len(group.lines) >= 2 * TRANSACTION_MESSAGES_MAX:
+            # All of it is refused long since, and need not be kept to be told.
+            yield group
+            group = _Group(tx, is_too_large=True)
+        if error is not None:
+            _refuse(group, line, error)
+        elif envelope is not None:
+            _add(group, line, envelope, gateway)
+    if group is not None:
+        yield group
 
 
 def _add(group: _Group, line: Line, envelope: Envelope, gateway: Gateway) -> None:
-    if len(group.lines) == TRANSACTION_MESSAGES_MAX:
-        group.messages = []
-        _refuse(group, line, InvalidMessage("tx", f"has more than {TRANSACTION_MESSAGES_MAX:,} messages"))
-        return
-    if len(group.lines) < TRANSACTION_MESSAGES_MAX:
-        try:
-            group.messages.append(gateway.prepare(envelope, line.id))
-        except InvalidMessage as error:
-            _refuse(group, line, error)
-            return
-    group.lines.append(line.number)
     group.bytes += len(line.text or b"")
+    try:
+        if group.is_too_large and not group.lines:
+            raise _too_large()
+        if not group.is_too_large:
+            message = gateway.prepare(envelope, line.id)
+            group.payload_bytes += len(message.draft.value or b"")
+            if len(group.lines) == TRANSACTION_MESSAGES_MAX or group.payload_bytes > TRANSACTION_BYTES_MAX:
+                group.is_too_large = True
+                group.messages = []
+                raise _too_large()
+            group.messages.append(message)
+    except InvalidMessage as error:
+        _refuse(group, line, error)
+    else:
+        group.lines.append(line.number)
 
 
-def _closed(group: _Group | None, unread: Iterable[tuple[Line, InvalidMessage]]) -> Iterator[_Group]:
-    """A group that is complete, and the unreadable lines behind it, which belong to none."""
-    if group is not None:
-        yield group
-    for line, error in unread:
-        alone = _Group(None)
-        _refuse(alone, line, error)
-        yield alone
+def _too_large() -> InvalidMessage:
+    rule = f"has more than {TRANSACTION_MESSAGES_MAX:,} messages, or takes more than {TRANSACTION_BYTES_MAX:,} bytes"
+    return InvalidMessage("tx", rule)
 
 
 def _refuse(group: _Group, line: Line, error: InvalidMessage) -> None:

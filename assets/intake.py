@@ -43,15 +43,19 @@ def read_lines(name: str) -> Iterator[Line]:
     Raises:
         UnreadableFile: when it is missing, cut short, or not what its name says.
     """
+    number = 0
     try:
         with _open(name) as file:
-            yield from _lines(file)
+            for line in _lines(file):
+                number = line.number
+                yield line
     except AssetsError:
         raise
     except FileNotFoundError:
         raise UnreadableFile(f"{name}: there is no such file") from None
     except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
-        raise UnreadableFile(f"{name}: can't be read: {error}") from None
+        beyond = f" beyond line {number:,}; publish it again once it is whole" if number else ""
+        raise UnreadableFile(f"{name}: can't be read{beyond}: {error}") from None
 
 
 def _open(name: str) -> IO[bytes]:
@@ -71,7 +75,7 @@ def _lines(file: IO[bytes]) -> Iterator[Line]:
     number = 0
     while text := file.readline(LINE_BYTES_MAX + 2):
         number += 1
-        too_long = len(text) > LINE_BYTES_MAX + 1
+        too_long = len(text) > LINE_BYTES_MAX and len(text.rstrip(b"\r\n")) > LINE_BYTES_MAX
         while too_long and text and not text.endswith(b"\n"):
             chain.update(text)
             text = file.readline(LINE_BYTES_MAX)

@@ -41,6 +41,9 @@ FOLLOW_POLL_SECONDS: Final = 0.01
 WRITER_WAIT_SECONDS_MAX: Final = 30.0
 """How long a writer waits for its turn. Bulk imports hold the log for a tenth of a second at a time."""
 
+WRITER_RETRY_SECONDS_MAX: Final = 0.005
+"""How long a writer sleeps at most before it tries again to get its turn."""
+
 READ_MESSAGES: Final = 256
 """Messages that a reader of the embedded log takes from the database at a time."""
 

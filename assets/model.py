@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from assets.errors import InvalidUri
@@ -13,7 +14,9 @@ NEVER: Final = -1
 
 # RFC 3986: a path's characters are unreserved, sub-delims, ":", "@", "%" and "/". Real archives have spaces inside as
 # well (docs/adr/0008). None of these needs escaping in JSON.
-_URI: Final = re.compile(r"([a-z0-9][a-z0-9+.\-]*)://([A-Za-z_][A-Za-z0-9_]*)/((?! )[A-Za-z0-9\-._~!$&'()*+,;=:@/% ]+(?<! ))\Z")
+_URI: Final = re.compile(
+    r"([a-z0-9][a-z0-9+.\-]*)://([A-Za-z_][A-Za-z0-9_]*)/((?! )[A-Za-z0-9\-._~!$&'()*+,;=:@/% ]+(?<! ))\Z"
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -80,6 +83,10 @@ def check_uri(uri: str) -> str:
     if len(match[3]) > URI_ID_CHARACTERS_MAX:
         raise InvalidUri(uri, f"its ID is longer than {URI_ID_CHARACTERS_MAX} characters")
     return match[2]
+
+
+# The same hubs are referred to again and again.
+checked_kind: Final = lru_cache(maxsize=65_536)(check_uri)
 
 
 def kind_of(uri: str) -> str:

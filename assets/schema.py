@@ -75,7 +75,8 @@ class Type:
 @dataclass(frozen=True, eq=False)
 class Record(Type):
     """A record. `defaults` has the fields that may be left out of a message, with the values they have then, as the
-    Avro libraries give them."""
+    Avro libraries give them.
+    """
 
     fields: Mapping[str, Type] = field(default_factory=dict[str, Type])
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -396,7 +397,9 @@ def _holds_reference(type_: Type) -> bool:
 
 def _default(type_: Type, default: Any, place: str) -> Any:
     """A default, JSON in the schema, as the Avro libraries give the value: bytes as bytes, records with all their fields."""
-    unfit = SchemaProblem(f"the default of {place} does not fit its type", "Correct the default", f'"{place}"', '"default"')
+    unfit = SchemaProblem(
+        f"the default of {place} does not fit its type", "Correct the default", f'"{place}"', '"default"'
+    )
     if type_.name == "union":
         for branch in type_.inner:
             try:

@@ -91,7 +91,7 @@ _BYLINE: Final = """
 WITH photo AS (
     SELECT b.uri, to_json({
         uri: p.uri, url: p.url, caption: p.caption, alt: p.alt,
-        credit: CASE WHEN p.credit = b.uri THEN to_json({uri: b.uri}) ELSE to_json(c) END,
+        credit: CASE WHEN p.credit = b.uri THEN to_json({uri: b.uri}) WHEN c.uri IS NOT NULL THEN to_json(c) END,
         credit_line: p.credit_line, width: p.width, height: p.height, crops: p.crops
     }) AS doc
     FROM byline_now b JOIN image_now p ON p.uri = b.photo LEFT JOIN byline_now c ON c.uri = p.credit

@@ -6,6 +6,9 @@ has what makes such a program quick: orjson instead of json (a fifth of the time
 dicts that stay.
 """
 
+# fastavro has half of its types.
+# pyright: reportUnknownMemberType=false
+
 import gc
 import sqlite3
 import sys
@@ -14,8 +17,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+import fastavro
 import orjson
-from fastavro import parse_schema, schemaless_reader
 
 Data = dict[str, Any]
 
@@ -35,12 +38,12 @@ def read_log(path: Path) -> Iterator[tuple[int, str, Data | None]]:
     """Offset, URI and data (None: unpublished) of every message of publog's log, in order."""
     connection = sqlite3.connect(path)
     texts = connection.execute("SELECT id, text FROM schemas")
-    schemas = {id_: parse_schema(orjson.loads(text), named_schemas={}) for id_, text in texts}
+    schemas = {id_: fastavro.parse_schema(orjson.loads(text), named_schemas={}) for id_, text in texts}
     for offset, uri, value in connection.execute("SELECT offset, uri, value FROM messages ORDER BY offset"):
         data: Any = None
         if value is not None:
             # Confluent wire format: a zero, four bytes of schema id, the record.
-            data = schemaless_reader(BytesIO(value[5:]), schemas[int.from_bytes(value[1:5], "big")], None)
+            data = fastavro.schemaless_reader(BytesIO(value[5:]), schemas[int.from_bytes(value[1:5], "big")], None)
         yield offset, uri, data
     connection.close()
 
@@ -120,9 +123,7 @@ class Newsroom:
 
 def main(log: Path, views: Path) -> None:
     gc.disable()
-    latest: dict[str, Data | None] = {}
-    for _, uri, data in read_log(log):
-        latest[uri] = data
+    latest = {uri: data for _, uri, data in read_log(log)}
     with views.open("wb", buffering=1024 * 1024) as file:
         for view in Newsroom(latest).views():
             file.write(orjson.dumps(view, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+import orjson
+
 from assets.errors import InvalidUri, Undecodable
 from assets.model import NEVER, Message, check_uri, kind_of
 from denormalizer.dependencies import Referrers, dependents
@@ -157,12 +159,11 @@ class Fold:
     def dependents(self, uri: str) -> Iterator[View]:
         """The views that a change of one asset would touch, as they are now."""
         self._expander.forget()
-        key = f'"{uri}":'.encode()
         for view, root_uri in dependents(self._plan, self._indexed_referrers(), [uri]):
             root = self._lookup(root_uri)
             if root is not None and self._shard.owns(root_uri):
                 found = self._expander.expand(view, root_uri, root)
-                if key in found.sources:
+                if uri in orjson.loads(found.sources):
                     yield found
 
     def _dirty(self) -> Iterator[tuple[ViewPlan, str]]:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
-from assets.schema import Kind, Record, Type, step_into
+from assets.catalog import Kind, Record, Type, step_into
 from denormalizer.plan import Plan, Shape
 
 _CUT: Final = b"\0"
@@ -168,7 +168,7 @@ def _cut_open(
         names = sorted((entry for entry in names if entry[0] in record), key=lambda entry: order.index(entry[0]))
     for name, branch in names:
         value = record.get(name)
-        if not value:
+        if not value and value != "":
             continue
         if type(branch) is int:
             holes.append((branch, value))

@@ -9,8 +9,7 @@ fields, cut open at which references - is its *shape*; most kinds have one or tw
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from assets.catalog import Catalog, ViewDefinition
-from assets.schema import Kind, Record, Type, step_into
+from assets.catalog import Catalog, Kind, Record, Type, ViewDefinition, step_into
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class DescribedFile:
         Raises:
             OSError: it can't be written; the old pair stays.
         """
+        self._settle()
         try:
             write(self._next)
             # Two files made within one tick of the file system's clock would look the same.
@@ -80,25 +81,36 @@ class DescribedFile:
             self._next_meta.write_bytes(msgspec.json.encode(meta))
             files.sync(self._next_meta)
             files.sync(self._path.parent)
-            self._next.replace(self._path)
         except BaseException:
             self._next.unlink(missing_ok=True)
             self._next_meta.unlink(missing_ok=True)
             raise
+        self._next.replace(self._path)
         files.sync(self._path.parent)
         self._next_meta.replace(self._meta)
         return meta
 
+    def _settle(self) -> None:
+        """Finish a change that ended between its two moves: its description is about to be overwritten."""
+        try:
+            with self._path.open("rb") as file:
+                if self._read(self._next_meta, file) is not None:
+                    self._next_meta.replace(self._meta)
+                    files.sync(self._path.parent)
+        except FileNotFoundError:
+            return
+
     def _fitting(self, file: BinaryIO) -> Meta | None:
+        return self._read(self._meta, file) or self._read(self._next_meta, file)
+
+    def _read(self, path: Path, file: BinaryIO) -> Meta | None:
+        """The description at a path, if it speaks for this file."""
+        try:
+            meta = msgspec.json.decode(path.read_bytes(), type=Meta)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
         status = os.fstat(file.fileno())
-        for path in (self._meta, self._next_meta):
-            try:
-                meta = msgspec.json.decode(path.read_bytes(), type=Meta)
-            except (FileNotFoundError, msgspec.MsgspecError):
-                continue
-            if (meta.bytes, meta.mtime_ns) == (status.st_size, status.st_mtime_ns):
-                return meta
-        return None
+        return meta if (meta.bytes, meta.mtime_ns) == (status.st_size, status.st_mtime_ns) else None
 
 
 def beside(path: Path, suffix: str) -> Path:

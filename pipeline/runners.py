@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
@@ -41,7 +41,7 @@ def choose(
         return FnApiRunner(), list(options)
     # Processes, not threads: the fold is Python, and threads would take turns. This is what Beam does for
     # `--direct_running_mode=multi_processing`, with an entry of our own.
-    environment = SubprocessSDKEnvironment.from_command_string(WORKER)
+    environment = cast("Any", SubprocessSDKEnvironment).from_command_string(WORKER)
     return FnApiRunner(environment), [f"--direct_num_workers={shards}", *options]
 
 
@@ -49,7 +49,8 @@ def _check(options: Sequence[str]) -> None:
     """Refuse what Beam would drop without a word."""
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
     for group in PipelineOptions.__subclasses__():
-        group._add_argparse_args(parser)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as Beam itself asks them
+        # As Beam itself asks them.
+        cast("Any", group)._add_argparse_args(parser)  # noqa: SLF001
     _, unknown = parser.parse_known_args(list(options))
     if unknown:
         raise UnusableJob(f"{' '.join(unknown)}: neither publog nor Beam knows this option; see publog run --help")

@@ -1,6 +1,5 @@
 """One shard of a batch: read the log in order, fold, and leave the views in a part of its own."""
 
-import gc
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import IO, Final
 
 from assets.catalog import parse_catalog
 from assets.codec import Codec
+from assets.collector import paused_collector
 from assets.log import open_log
 from denormalizer.fold import Fold, Shard
 from denormalizer.plan import compile_catalog
@@ -38,7 +38,7 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
             shard=Shard(block.shard, block.shards),
             contiguous=log.contiguous,
         )
-        with _no_collector():
+        with paused_collector():
             letters = 0
             with _durable(job.letters(block.shard)) as file:
                 messages = log.read(0, block.last)
@@ -86,17 +86,3 @@ def _durable(path: Path) -> Generator[IO[bytes]]:
         file.flush()
         os.fsync(file.fileno())
     attempt.replace(path)
-
-
-@contextmanager
-def _no_collector() -> Generator[None]:
-    """Without the cycle collector: a fold holds millions of objects and makes no cycles, and each full collection
-    would visit them all.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

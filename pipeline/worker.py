@@ -1,5 +1,7 @@
 """The entry of a worker process on this machine: Beam's own, but quiet, and gone when the job's process is gone."""
 
+# apache_beam has types in part only.
+# pyright: reportUnknownMemberType=false
 import logging
 import os
 import sys

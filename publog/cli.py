@@ -9,12 +9,11 @@ from typing import Annotated, Any, cast
 import typer
 
 from assets.errors import AssetsError, InvalidCatalog, InvalidUri, UnusableLog
-from assets.intake import UnreadableFile
 from denormalizer.errors import DenormalizerError
 from indexers.errors import IndexersError, InvalidQuery, UnusableIndex
 from pipeline.errors import PipelineError, UnusableJob
 from publog import VERSION
-from publog.commands import assets, catalog, dead_letters, demo, doctor, log, publish, run, search, views
+from publog.commands import catalog, dead_letters, demo, doctor, explain, history, log, publish, run, search, views
 from publog.options import Shared
 from publog.settings import Flags, UsedWrongly
 from publog.terminal import fail, say
@@ -62,17 +61,17 @@ app.command("demo")(demo.demo)
 app.command("publish")(publish.publish)
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
 app.command("views")(views.views)
-app.command("history")(assets.history)
-app.command("diff")(assets.diff)
-app.command("explain")(assets.explain)
-app.command("dependents")(assets.dependents)
+app.command("history")(history.history)
+app.command("diff")(history.diff)
+app.command("explain")(explain.explain)
+app.command("dependents")(explain.dependents)
 app.command("search")(search.search)
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(log.app, name="log")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("doctor")(doctor.doctor)
 
-_WRONGLY = (UsedWrongly, UnreadableFile, UnusableLog, InvalidUri, InvalidQuery, UnusableIndex, UnusableJob)
+_WRONGLY = (UsedWrongly, UnusableLog, InvalidUri, InvalidQuery, UnusableIndex, UnusableJob)
 
 
 def main() -> None:

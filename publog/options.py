@@ -26,6 +26,7 @@ CatalogOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for a program.")]
+UriArgument = Annotated[str, typer.Argument(metavar="URI")]
 ViewOption = Annotated[str | None, typer.Option("--view", metavar="VIEW", help="Only this view.")]
 
 

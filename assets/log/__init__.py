@@ -31,7 +31,7 @@ def open_log(url: str, *, create: bool = True) -> Log:
     match scheme:
         case "memory" if separator:
             return MemoryLog(place, create=create)
-        case "sqlite" if place:
+        case "sqlite" if place and "\0" not in place:
             return SqliteLog(Path(place), create=create)
         case _:
             raise UnusableLog(f"{url!r} names no log: {_URLS}")

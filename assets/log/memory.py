@@ -157,7 +157,7 @@ class MemoryLog:
         for tx, drafts in transactions:
             for number, draft in enumerate(drafts, 1):
                 if draft.id in self._store.by_id or draft.id in self._pending_ids:
-                    raise InvalidMessage("id", f"{draft.id!r} is in the log already; its receipt says where")
+                    raise InvalidMessage("id", "is in the log already; its receipt says where")
                 message = Message(offset, draft.uri, draft.time, draft.id, tx, number == len(drafts), draft.value)
                 self._pending_ids[draft.id] = message
                 taken.append(message)

@@ -17,6 +17,7 @@ from assets.limits import FOLLOW_POLL_SECONDS, LOG_PROBLEMS_MAX, READ_MESSAGES, 
 from assets.log.checks import problems_in
 from assets.log.sqlite_file import (
     PAGE_BYTES,
+    begin,
     commit,
     explained,
     missing_from_schema,
@@ -174,8 +175,7 @@ class SqliteLog:
         if self._writer is not None:
             # Nothing needs it: what was appended is durable where it is.
             with suppress(AssetsError):
-                self._writer.execute("PRAGMA busy_timeout = 0")
-                self._move_wal()
+                self._move_wal(patiently=False)
             self._writer.close()
             self._writer = None
         self._reader.close()
@@ -234,13 +234,13 @@ class SqliteLog:
     # ------------------------------------------------------------------------------------------------------ writing
 
     @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
+    def _transaction(self, *, patiently: bool = True) -> Generator[sqlite3.Connection]:
         """The writer's connection, with all other writers kept out: committed at the end, or nothing of it is."""
         if self._next is not None:
             raise RuntimeError("not inside writing()")
         with self._explained():
             writer = self._open_writer()
-            writer.execute("BEGIN IMMEDIATE")
+            begin(writer, patiently=patiently)
         try:
             yield writer
             with self._explained():
@@ -257,14 +257,14 @@ class SqliteLog:
                 self._wal_bytes = Path(f"{self._path}-wal").stat().st_size
         return self._writer
 
-    def _move_wal(self) -> None:
+    def _move_wal(self, *, patiently: bool = True) -> None:
         """Move the write-ahead log into the database, so that it starts again: a checkpoint, with all writers kept out.
 
         SQLite's own checkpoints run while others write, and in every version before 3.51.3 can so lose what was
         committed (https://sqlite.org/wal.html#walresetbug). None of our connections makes one, but for the last to be
         closed, which has the file for itself.
         """
-        with self._transaction(), self._explained():
+        with self._transaction(patiently=patiently), self._explained():
             self._reader.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self._wal_bytes = 0
 

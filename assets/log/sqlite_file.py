@@ -4,13 +4,16 @@ It is append-only by its own triggers, whatever program opens it: no update, no 
 """
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import uniform
+from stat import S_ISREG
+from time import monotonic, sleep
 from typing import Any, Final
 
 from assets.errors import AssetsError, CorruptLog, InvalidMessage, LogBusy, UnusableLog
-from assets.limits import WRITER_WAIT_SECONDS_MAX
+from assets.limits import WRITER_RETRY_SECONDS_MAX, WRITER_WAIT_SECONDS_MAX
 
 PAGE_BYTES: Final = 16 * 1024
 """Appending 200,000 messages of 700 bytes, 4,096 at a time, their ids in order and their URIs not, takes 7.1
@@ -25,6 +28,9 @@ _APPLICATION_ID: Final = int.from_bytes(b"publ", "big")
 _FORMAT: Final = 1
 _SQLITE_NEEDED: Final = (3, 37)
 """The first with STRICT tables."""
+
+_SQLITE_BYTES_MIN: Final = 512
+"""The smallest page, and so the smallest database."""
 
 _ID_TAKEN: Final = "append-only: this id is in the log already"
 """As the trigger below says it."""
@@ -100,9 +106,8 @@ def open_reader(path: Path, *, create: bool) -> sqlite3.Connection:
     with explained(path):
         connection = _connect(path)
         try:
-            _check_content(connection, path, create=create)
-            if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
-                raise UnusableLog(f"{path} is on a file system where processes can't share memory; use a local disk")
+            # SQLite does not wait by itself when two make a log at once.
+            _when_free(lambda: _check_content(connection, path, create=create), WRITER_WAIT_SECONDS_MAX)
             connection.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
@@ -114,8 +119,15 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """A connection that writes to a log which is there."""
     with explained(path):
         connection = _connect(path)
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.executescript(f"PRAGMA cache_size = -{_CACHE_KIB}; PRAGMA busy_timeout = 0;")  # `begin` waits
         return connection
+
+
+def begin(connection: sqlite3.Connection, *, patiently: bool = True) -> None:
+    """Begin a transaction with all other writers kept out; the impatient raise LogBusy instead of waiting."""
+    # SQLite's own busy timeout sleeps longer and longer, up to 0.1 s: beside an import, which frees the log for some
+    # microseconds at a time, a writer would starve.
+    _when_free(lambda: connection.execute("BEGIN IMMEDIATE"), WRITER_WAIT_SECONDS_MAX if patiently else 0)
 
 
 def commit(connection: sqlite3.Connection) -> None:
@@ -149,14 +161,18 @@ def explained(path: Path) -> Generator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _explain(path, error) from error
+        explanation = _explain(path, error)
+        if explanation is None:
+            raise
+        raise explanation from error
 
 
-def _explain(path: Path, error: sqlite3.Error) -> AssetsError | sqlite3.Error:
-    # Errors that Python's module finds by itself have no code: text that is no UTF-8, or a mistake of ours.
+def _explain(path: Path, error: sqlite3.Error) -> AssetsError | None:
+    """None where only a mistake of ours explains it."""
+    # Without a code: Python's module found it, text that is no UTF-8.
     code: int | None = getattr(error, "sqlite_errorcode", None)
     match code and code & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_PROTOCOL:
             return LogBusy(f"another process has held {path} for {WRITER_WAIT_SECONDS_MAX:g} seconds; try again")
         case sqlite3.SQLITE_FULL:
             return UnusableLog(f"there is no room for {path} ({error}): nothing was appended; make room and try again")
@@ -173,23 +189,27 @@ def _explain(path: Path, error: sqlite3.Error) -> AssetsError | sqlite3.Error:
         case sqlite3.SQLITE_CONSTRAINT if str(error) == _ID_TAKEN:
             return InvalidMessage("id", "is in the log already; its receipt says where")
         case _:
-            return error
+            return None
 
 
 def _check_place(path: Path, *, create: bool) -> None:
     if sqlite3.sqlite_version_info < _SQLITE_NEEDED:
         raise UnusableLog(f"this Python has SQLite {sqlite3.sqlite_version}; a log needs 3.37 or later")
     try:
-        if path.is_file():
-            return
-        if path.exists():
-            raise UnusableLog(f"{path} is not a file; name one: sqlite:{path / 'log.db'}")
+        found = path.stat()
+    except FileNotFoundError:
         if not create:
-            raise UnusableLog(f"there is no log at {path}; publish something into it first")
+            raise UnusableLog(f"there is no log at {path}; publish something into it first") from None
         if not path.parent.is_dir():
-            raise UnusableLog(f"there is no folder {path.parent} for a log; make it first")
+            raise UnusableLog(f"there is no folder {path.parent} for a log; make it first") from None
     except OSError as error:
         raise UnusableLog(f"{path} can't be used ({error.strerror}): see that you may read its folder") from error
+    else:
+        if not S_ISREG(found.st_mode):
+            raise UnusableLog(f"{path} is not a file; name one: sqlite:{path / 'log.db'}")
+        # To SQLite a file too short to be a database is an empty one.
+        if 0 < found.st_size < _SQLITE_BYTES_MIN:
+            raise UnusableLog(f"{path} is no log of publog; give another path, or move that file away")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -204,8 +224,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _check_content(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
+    # In this order: another process may make the log between the two questions.
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     application, format_ = _marks(connection)
-    if application == 0 and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+    if not tables and application == format_ == 0:
         if not create:
             raise UnusableLog(f"{path} is empty; publish something into it first")
         _make(connection)
@@ -213,13 +235,15 @@ def _check_content(connection: sqlite3.Connection, path: Path, *, create: bool) 
         raise UnusableLog(f"{path} is no log of publog; give another path, or move that file away")
     elif format_ > _FORMAT:
         raise UnusableLog(f"{path} has format {format_}, this publog reads format {_FORMAT}; use a newer publog")
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+        raise UnusableLog(f"{path} is on a file system where processes can't share memory; use a local disk")
 
 
 def _make(connection: sqlite3.Connection) -> None:
     """All of it in one transaction: a log that was killed while it was made is an empty file."""
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("BEGIN IMMEDIATE")
+    begin(connection)
     try:
         if _marks(connection) == (0, 0):  # nobody else was faster
             for statement in _SCHEMA:
@@ -230,6 +254,20 @@ def _make(connection: sqlite3.Connection) -> None:
     except BaseException:
         roll_back(connection)
         raise
+
+
+def _when_free(action: Callable[[], object], wait_seconds: float) -> None:
+    """Do it, again and again while another process holds the log."""
+    end = monotonic() + wait_seconds
+    while True:
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() >= end:
+                raise
+            sleep(uniform(0, WRITER_RETRY_SECONDS_MAX))  # noqa: S311 - jitter
+        else:
+            return
 
 
 def _marks(connection: sqlite3.Connection) -> tuple[Any, Any]:

@@ -82,18 +82,19 @@ class Ordering:
 
     def _in_rank_order(self, name: str, after: Position | None, wanted: int) -> Iterator[Found]:
         first = after.rank if after is not None else 0
+        # One more, so that the last of those wanted is rarely among the equal ranks at the end.
+        limit = wanted + 1
         while True:
-            ranked = self._ranked(name, first, RANK_END, wanted)
-            is_last = len(ranked) < wanted
-            if not is_last:
-                # The chunk may end among equal ranks, of which the engine gives any: take all of them.
-                rank = ranked[-1][0]
-                equal = typed.count(self._searcher, self._with_ranks(name, rank, rank + 1))
-                ranked = [hit for hit in ranked if hit[0] < rank] + self._ranked(name, rank, rank + 1, equal)
-                first = rank + 1
-            yield from self._behind(ranked, after)
-            if is_last:
+            ranked = self._ranked(name, first, RANK_END, limit)
+            if len(ranked) < limit:
+                yield from self._behind(ranked, after)
                 return
+            # The engine gives any of the equal ranks at the end: take all of them, if they are wanted at all.
+            rank = ranked[-1][0]
+            yield from self._behind([hit for hit in ranked if hit[0] < rank], after)
+            equal = typed.count(self._searcher, self._with_ranks(name, rank, rank + 1))
+            yield from self._behind(self._ranked(name, rank, rank + 1, equal), after)
+            first = rank + 1
 
     def _in_score_order(self, after: Position | None, wanted: int) -> Iterator[Found]:
         start = 0 if after is None else self._start_of(after)

@@ -46,7 +46,7 @@ def demo(
     with closing(settings.open_log(create=True)) as log:
         _refuse_other(log, settings)
         history = _write(settings.home / "demo" / "history.jsonl", demo_history(seed))
-        _step(1, "Publish", "Normalized assets - articles, images, bylines, tags - go into one ordered log.")
+        _step(1, "Publish", "Normalized assets (articles, images, bylines, tags) go into one ordered log.")
         _publish(settings, log, history)
         _sample(log)
 
@@ -56,7 +56,7 @@ def demo(
         _step(3, "Search", "publog search 'rents' --view story --facet section")
         _search(settings, "rents")
 
-        _step(4, "Change one asset", f"{REPORTER} marries. Who uses her byline? publog dependents {REPORTER}")
+        _step(4, "Change one asset", f"A reporter marries. Who uses her byline?\npublog dependents {REPORTER}")
         before = log.last_offset()
         touched = sum(
             view.state == "live" for view in LogViews(log, newsroom_catalog()).fold(before).dependents(REPORTER)
@@ -85,7 +85,7 @@ def _refuse_other(log: Log, settings: Settings) -> None:
 def _step(number: int, title: str, text: str) -> None:
     out.print()
     heading = Text(f"{number}  {title}", style="bold").append(f"\n{text}", style="not bold")
-    out.print(Panel(heading, expand=False, border_style="cyan"))
+    out.print(Panel(heading, expand=False, border_style="cyan"), soft_wrap=False)
 
 
 def _write(path: Path, messages: Iterable[Mapping[str, Any]]) -> Path:

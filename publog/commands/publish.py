@@ -1,5 +1,6 @@
 """`publog publish`: files of messages into the log."""
 
+from collections import Counter
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from assets.fixing import fix_catalog
 from assets.gateway import Gateway
 from assets.holding import Holding
 from assets.imports import Batch, import_lines
-from assets.intake import read_lines
+from assets.intake import STANDARD_INPUT, read_lines
 from publog.options import CatalogOption, JsonOption, LogOption, settings_of
 from publog.settings import UsedWrongly
 from publog.terminal import err, meter, say, write_json
@@ -45,10 +46,12 @@ def publish(
     Example: `publog publish articles.jsonl.zst --references hold`
     """
     for name in files:
-        if name != "-" and not Path(name).is_file():
+        if name != STANDARD_INPUT and not Path(name).exists():
             raise UsedWrongly(f"{name}: there is no such file")
+        if Path(name).is_dir():
+            raise UsedWrongly(f"{name}: is a folder; name the files in it")
     settings = settings_of(context, log, catalog=catalog)
-    total = Batch()
+    total = Counter[str]()
     refused: list[dict[str, Any]] = []
     with (
         closing(settings.open_log(create=True)) as opened,
@@ -58,59 +61,59 @@ def publish(
         chosen = settings.load_catalog(opened)
         gateway = Gateway(opened, chosen, holding)
         fix_catalog(opened, chosen)
-        for name in files:
-            shown = 0
-            with meter(f"publishing {name}", "messages") as progress:
-                done = 0
-                for batch in import_lines(gateway, read_lines(name), references):
-                    if receipts_file is not None:
-                        receipts_file.writelines(orjson.dumps(entry._asdict()) + b"\n" for entry in batch.receipts)
-                        receipts_file.flush()
-                    for line, reason in batch.refused:
-                        refused.append({"file": name, "line": line, "reason": reason}) if json else None
-                        if not json and shown < REFUSED_SHOWN_MAX:
-                            err.print(f"{name}:{line}: {reason}", markup=False)
-                        shown += 1
-                    _add(total, batch)
-                    done += batch.lines
-                    progress.show(done)
-            if shown > REFUSED_SHOWN_MAX and not json:
-                err.print(f"{name}: and {shown - REFUSED_SHOWN_MAX:,} more refused lines", markup=False)
+        try:
+            for name in files:
+                shown = 0
+                with meter(f"publishing {name}", "messages") as progress:
+                    done = 0
+                    for batch in import_lines(gateway, read_lines(name), references):
+                        if receipts_file is not None:
+                            receipts_file.writelines(orjson.dumps(entry._asdict()) + b"\n" for entry in batch.receipts)
+                            receipts_file.flush()
+                        for line, reason in batch.refused:
+                            refused.append({"file": name, "line": line, "reason": reason}) if json else None
+                            if not json and shown < REFUSED_SHOWN_MAX:
+                                err.print(f"{name}:{line}: {reason}", markup=False)
+                            shown += 1
+                        total.update(_counts(batch))
+                        done += batch.lines
+                        progress.show(done)
+                if shown > REFUSED_SHOWN_MAX and not json:
+                    err.print(f"{name}: and {shown - REFUSED_SHOWN_MAX:,} more refused lines", markup=False)
+        except BaseException:
+            # A file that ends in the middle, or Ctrl-C: what was done so far is done.
+            if total and not json:
+                _show(total)
+            raise
         if json:
-            write_json({**_counts(total), "refused_lines": refused})
+            write_json({**_counts(Batch()), **total, "refused_lines": refused})
         else:
             _show(total)
-    return 1 if total.refused else 0
+    return 1 if total["refused"] else 0
 
 
-def _add(total: Batch, batch: Batch) -> None:
-    total.appended += batch.appended
-    total.present += batch.present
-    total.held += batch.held
-    total.holes += batch.holes
-    total.released += batch.released
-    total.refused += batch.refused
-
-
-def _counts(total: Batch) -> dict[str, int]:
+def _counts(batch: Batch) -> dict[str, int]:
     return {
-        "appended": total.appended,
-        "already_there": total.present,
-        "held": total.held,
-        "refused": len(total.refused),
-        "released": total.released,
-        "dangling_references": total.holes,
+        "appended": batch.appended,
+        "already_there": batch.present,
+        "held": batch.held,
+        "refused": len(batch.refused),
+        "released": batch.released,
+        "dangling_references": batch.holes,
     }
 
 
-def _show(total: Batch) -> None:
-    counts = _counts(total)
-    parts = [f"{counts[name]:,} {name.replace('_', ' ')}" for name in ("appended", "already_there", "held", "refused")]
-    say(", ".join(parts), style="red" if total.refused else "green")
-    if total.released:
-        say(f"{total.released:,} held before were released: what they waited for is there now")
-    if total.holes:
-        say(f"{total.holes:,} references point at what nobody has published; views show a hole there")
+def _show(total: Counter[str]) -> None:
+    parts = [f"{total[name]:,} {name.replace('_', ' ')}" for name in ("appended", "already_there", "held", "refused")]
+    say(", ".join(parts), style="red" if total["refused"] else "green")
+    if total["released"]:
+        say(f"{total['released']:,} held before were released: what they waited for is there now")
+    if total["dangling_references"]:
+        say(f"{total['dangling_references']:,} references point at what nobody has published; views show a hole there")
+    if total["refused"]:
+        say(
+            "publish corrected lines from a file of their own: in this one, every line behind a change is a new message"
+        )
 
 
 @contextmanager

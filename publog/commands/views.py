@@ -47,12 +47,13 @@ def views(
         found = _from_index(settings, view, uri)
     else:
         found = _from_log(settings, view, uri, as_of)
-    hidden = 0
+    shown = hidden = 0
 
     def lines() -> Iterable[bytes]:
-        nonlocal hidden
+        nonlocal shown, hidden
         for record in found:
             if gone or record.state == "live":
+                shown += 1
                 yield record.to_line()
             else:
                 hidden += 1
@@ -60,6 +61,8 @@ def views(
     write_lines(lines())
     if uri is not None and hidden:
         warn(f"{uri} is unpublished; --gone shows what is left of it")
+    elif uri is not None and not shown:
+        warn(f"there is no view of {uri}: it was not published, or no view has its kind as root")
 
 
 def offset_of(log: Log, as_of: str | None) -> int:
@@ -67,7 +70,7 @@ def offset_of(log: Log, as_of: str | None) -> int:
     last = log.last_offset()
     if as_of is None:
         return last
-    if as_of.isdigit():
+    if as_of.isascii() and as_of.isdigit():
         if int(as_of) > last:
             raise UsedWrongly(f"--as-of {as_of}: the log's last offset is {last}")
         return int(as_of)

@@ -16,6 +16,9 @@ Text = dict[str, list[list[str]]]
 Test = Callable[["Fact"], bool]
 
 
+_BARE = {word.lower(): bare for word, bare in WORDS.items()}
+
+
 class Fact(NamedTuple):
     """A live view, taken apart by hand."""
 
@@ -50,7 +53,7 @@ def _fact(view: View) -> Fact:
 
 
 def _words(text: str) -> list[str]:
-    return [WORDS.get(word, word.lower()) for word in re.findall(r"\w+", text)]
+    return [_BARE.get(word.lower(), word.lower()) for word in re.findall(r"\w+", text)]
 
 
 def _seconds(text: str | None) -> float | None:

@@ -14,6 +14,7 @@ from denormalizer.expansion import Bounds
 from denormalizer.fold import Fold, Shard
 from denormalizer.plan import compile_catalog
 from denormalizer.view import View
+from tests.support.oracle import Oracle
 
 Json = Any
 UNKNOWN_SCHEMA = 99
@@ -38,7 +39,23 @@ class Publication:
         for name, text in self.older.items():
             self._register(parse_kind(name, text, []), is_older=True)
         self.codec = Codec(self.catalog.kinds, self.schemas)
+        self._oracle = Oracle(files)
+        self._expected: dict[int, dict[tuple[str, str], Json]] = {}
         self.messages = [self._message(offset, message) for offset, message in enumerate(self.plain)]
+
+    def with_messages(self, messages: Sequence[Json]) -> "Publication":
+        """Other messages under the same catalog."""
+        other = copy.copy(self)
+        other.plain = list(messages)
+        other._expected = {}
+        other.messages = [other._message(offset, message) for offset, message in enumerate(other.plain)]
+        return other
+
+    def expected(self, watermark: int) -> dict[tuple[str, str], Json]:
+        """Every view at a watermark, as the oracle says."""
+        if watermark not in self._expected:
+            self._expected[watermark] = self._oracle.views_at(self.plain, watermark)
+        return self._expected[watermark]
 
     def __repr__(self) -> str:
         """What makes it again: to be pasted into a test as an example."""

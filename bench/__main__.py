@@ -1,0 +1,50 @@
+"""Publish the newsroom's history, denormalize it, and see how long rivals take over the same.
+
+    python -m bench [--messages N] [--repeats N] [--json FILE] [--keep DIR]
+
+Every round runs each command once, in turn, so that what else the machine does falls on all of them; a ratio is the
+median of the rounds' own ratios. Nothing here passes or fails by time.
+"""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.measuring import Failed
+from bench.report import show, this_machine, to_json
+from bench.rounds import Bench
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--messages", type=int, default=200_000, metavar="N", help="of the history [%(default)s]")
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="rounds to measure [%(default)s]")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there too")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="work there and leave history, logs and views [a temporary folder]"
+    )
+    options = parser.parse_args(arguments)
+    here = this_machine()
+    say(str(here))
+    with TemporaryDirectory(prefix="publog-bench-") as temporary:
+        folder: Path = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            results = Bench(folder.resolve(), options.messages).measure(options.repeats, say)
+        except Failed as failed:
+            print(failed, file=sys.stderr)
+            return 1
+    say(show(results))
+    if options.json is not None:
+        options.json.write_bytes(to_json(results, here))
+    return 0
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""`tantivy:PATH` keeps the index contract, and its folder in order."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from indexers import Index, Query, open_index
+from indexers.errors import CorruptIndex, UnusableIndex
+from tests.contract.index_contract import SharedIndexContract
+from tests.contract.index_newsroom import CATALOG, story
+
+
+class TestTantivyIndex(SharedIndexContract):
+    numbers = itertools.count()
+
+    def make_url(self) -> str:
+        return f"tantivy:{self.tmp_path / f'index-{next(self.numbers)}'}"
+
+    def left_behind(self, index: Index) -> list[Path]:
+        folder = Path(index.url.removeprefix("tantivy:"))
+        files = {"current", "lock", "generations"}
+        others = [path for path in folder.iterdir() if path.name not in files]
+        current = index.info().generation
+        return others + [path for path in (folder / "generations").iterdir() if path.name != current]
+
+    def test_one_generation_lies_there_after_any_number_of_loads(self) -> None:
+        index = self.new([story(1)])
+        for _ in range(3):
+            self.load(index, [story(1)])
+        (generation,) = Path(index.url.removeprefix("tantivy:"), "generations").iterdir()
+        assert generation.name == index.info().generation
+
+    def test_a_folder_with_other_things_in_it_is_not_taken(self) -> None:
+        (self.tmp_path / "thesis.txt").write_text("years of work")
+        index = open_index(f"tantivy:{self.tmp_path}")
+        with pytest.raises(UnusableIndex, match=r"thesis\.txt"):
+            index.load([], catalog=CATALOG, applied_through=0)
+
+    def test_a_file_is_no_index(self) -> None:
+        (self.tmp_path / "file").write_text("")
+        index = open_index(f"tantivy:{self.tmp_path / 'file'}")
+        with pytest.raises(UnusableIndex):
+            index.load([], catalog=CATALOG, applied_through=0)
+        with pytest.raises(UnusableIndex):
+            index.search(Query())
+
+    @pytest.mark.parametrize("damage", ["generation.json", "meta.json"])
+    def test_a_damaged_generation_is_told_and_loaded_again(self, damage: str) -> None:
+        index = self.new([story(1)])
+        index.close()
+        (file,) = self.tmp_path.rglob(damage)
+        file.write_text("{")
+        with pytest.raises(CorruptIndex, match="Load it again"):
+            open_index(index.url).search(Query())
+        again = open_index(index.url)
+        self.load(again, [story(2)])
+        assert again.search(Query()).total == 1
+        again.close()
+
+    def test_an_index_of_another_format_is_not_misread(self) -> None:
+        index = self.new([story(1)])
+        index.close()
+        (file,) = self.tmp_path.rglob("generation.json")
+        file.write_bytes(file.read_bytes().replace(b'"format":1', b'"format":9'))
+        with pytest.raises(UnusableIndex, match="format 9"):
+            open_index(index.url).search(Query())
