@@ -156,10 +156,19 @@ def check_compatibility(kinds: Mapping[str, Kind], schemas: Iterable[RegisteredS
 
 def _writer(kind: Kind) -> _Writer:
     forms = forms_of(kind.record)
-    fast: Any = cavro.Schema(kind.text, _FAST_OPTIONS) if all_native(kind.record) else None
     plain = _plain(kind.text)
     _set_defaults(plain, kind.record)
-    return _Writer(fast, plain, forms)
+    return _Writer(_fast(kind), plain, forms)
+
+
+def _fast(kind: Kind) -> Any:
+    if not all_native(kind.record):
+        return None
+    try:
+        return cavro.Schema(kind.text, _FAST_OPTIONS)
+    except (ValueError, TypeError):
+        # It is of an Avro older than 1.12: a union's default must be of its first type.
+        return None
 
 
 def _plain(text: str) -> Any:

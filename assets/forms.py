@@ -182,7 +182,7 @@ def all_native(type_: Type) -> bool:
 
 
 def without_native(schema: Any) -> Any:
-    """An Avro schema without the logical types that are handled here."""
+    """An Avro schema without the logical types that are handled here or mean nothing to us, but do to fastavro."""
     if isinstance(schema, list):
         return [without_native(item) for item in cast("list[Any]", schema)]
     if not isinstance(schema, dict):
@@ -193,5 +193,5 @@ def without_native(schema: Any) -> Any:
     return {
         key: value if key == "default" else without_native(value)
         for key, value in entries.items()
-        if key != "logicalType" or form is None or not form.native
+        if key != "logicalType" or (form is not None and not form.native)
     }

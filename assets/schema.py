@@ -223,8 +223,7 @@ _PROMOTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "int": ("long", "float", "double"),
     "long": ("float", "double"),
     "float": ("double",),
-    "string": ("bytes",),
-    "bytes": ("string",),
+    "string": ("bytes",),  # but not bytes to string, as Avro has it: not all bytes are UTF-8
 }
 
 

@@ -58,7 +58,8 @@ class _BeyondBounds(Exception):
 
 _BARE: Final = b'{"uri":%b}'
 _BARE_BYTES: Final = len(b'[{"uri":""}]')
-_CUT_BY_DEPTH: Final = -1
+_CUT_FOR_GOOD: Final = -1
+"""Above every ancestor: what is below is not to be shared."""
 _NOTHING_CUT: Final = 1 << 30
 
 
@@ -170,7 +171,7 @@ class _Walk:
             self._cut_at = min(self._cut_at, ancestors[uri])
             return _bare(uri)
         if depth > self._depth:
-            self._cut_at = _CUT_BY_DEPTH
+            self._cut_at = _CUT_FOR_GOOD
             return _bare(uri)
         self._height = max(self._height, depth)
         self._nodes += 1
@@ -183,6 +184,8 @@ class _Walk:
             return None
         place = target.places.get(asset.kind)
         if place is None:
+            # It is not in the closure, by which a subtree is known not to hold an ancestor: let nobody share this one.
+            self._cut_at = _CUT_FOR_GOOD
             return None
         closure[uri] = asset
         if asset.rendered is None:

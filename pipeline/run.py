@@ -118,8 +118,10 @@ def _workplace(folder: Path) -> Generator[Path]:
         # A folder of its own each time: a worker left over from a killed job can't leave its part in this one.
         workplace = parent / uuid4().hex
         workplace.mkdir(parents=True)
-        yield workplace
-        shutil.rmtree(parent, ignore_errors=True)
+        try:
+            yield workplace
+        finally:
+            shutil.rmtree(parent, ignore_errors=True)
 
 
 @contextmanager

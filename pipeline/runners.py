@@ -37,7 +37,8 @@ def choose(
     if (runner or "") not in HERE_NAMES:
         return None, [f"--runner={runner}", *options]
     _check(options)
-    if one_process or shards == 1:
+    mode_given = any(option.startswith("--direct_running_mode") for option in options)
+    if one_process or shards == 1 or mode_given:
         return FnApiRunner(), list(options)
     # Processes, not threads: the fold is Python, and threads would take turns. This is what Beam does for
     # `--direct_running_mode=multi_processing`, with an entry of our own.

@@ -107,7 +107,7 @@ def open_reader(path: Path, *, create: bool) -> sqlite3.Connection:
         connection = _connect(path)
         try:
             # SQLite does not wait by itself when two make a log at once.
-            _when_free(lambda: _check_content(connection, path, create=create), WRITER_WAIT_SECONDS_MAX)
+            _when_free(connection, lambda: _check_content(connection, path, create=create), WRITER_WAIT_SECONDS_MAX)
             connection.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
@@ -127,7 +127,7 @@ def begin(connection: sqlite3.Connection, *, patiently: bool = True) -> None:
     """Begin a transaction with all other writers kept out; the impatient raise LogBusy instead of waiting."""
     # SQLite's own busy timeout sleeps longer and longer, up to 0.1 s: beside an import, which frees the log for some
     # microseconds at a time, a writer would starve.
-    _when_free(lambda: connection.execute("BEGIN IMMEDIATE"), WRITER_WAIT_SECONDS_MAX if patiently else 0)
+    _when_free(connection, lambda: connection.execute("BEGIN IMMEDIATE"), WRITER_WAIT_SECONDS_MAX if patiently else 0)
 
 
 def commit(connection: sqlite3.Connection) -> None:
@@ -224,9 +224,11 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _check_content(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:
-    # In this order: another process may make the log between the two questions.
+    # One look at it: another process may be making the log.
+    connection.execute("BEGIN")
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     application, format_ = _marks(connection)
+    connection.execute("COMMIT")
     if not tables and application == format_ == 0:
         if not create:
             raise UnusableLog(f"{path} is empty; publish something into it first")
@@ -256,13 +258,14 @@ def _make(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _when_free(action: Callable[[], object], wait_seconds: float) -> None:
+def _when_free(connection: sqlite3.Connection, action: Callable[[], object], wait_seconds: float) -> None:
     """Do it, again and again while another process holds the log."""
     end = monotonic() + wait_seconds
     while True:
         try:
             action()
         except sqlite3.OperationalError as error:
+            roll_back(connection)
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() >= end:
                 raise
             sleep(uniform(0, WRITER_RETRY_SECONDS_MAX))  # noqa: S311 - jitter

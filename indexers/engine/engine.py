@@ -98,7 +98,7 @@ class Engine:
                 writer.commit()
                 writer.wait_merging_threads()
         except BaseException:
-            _roll_back(writer)
+            _is_rolled_back(writer)
             raise
         state = self._reload()
         twice = [id_ for id_, times in state.searcher.terms_with_prefix(fields.ID, "", limit=1) if times > 1]
@@ -116,9 +116,7 @@ class Engine:
         with self._writing:
             state = self._present()
             with _failures(self._url):
-                writer = self._writer or self._index.writer(WRITE_HEAP_BYTES, 1)
-            # A writer that fails may be of no more use: it is kept only when all went well.
-            self._writer = None
+                writer = self._writer = self._writer or self._index.writer(WRITE_HEAP_BYTES, 1)
             try:
                 self._upsert(writer, state, views, repair=repair)
                 with _failures(self._url):
@@ -126,9 +124,9 @@ class Engine:
                     writer.add_document(self._maker.mark(max(applied_through, state.applied_through)))
                     writer.commit()
             except BaseException:
-                _roll_back(writer)
+                if not _is_rolled_back(writer):
+                    self._writer = None
                 raise
-            self._writer = writer
             self._reload()
 
     def _add_all(self, writer: tantivy.IndexWriter, parts: Iterable[tuple[BinaryIO, str]]) -> int:
@@ -230,12 +228,16 @@ class Engine:
     def _present(self) -> _State:
         """The latest commit; in a folder it may be another process's."""
         state = self._state
-        if state is None or (self._folder is not None and self._latest_commit() != self._commit):
-            with self._reloading:
-                return self._reload()
-        return state
+        if state is not None and self._latest_commit() == self._commit:
+            return state
+        return self._reload()
 
     def _reload(self) -> _State:
+        with self._reloading:
+            self._commit, self._state = self._open_latest()
+            return self._state
+
+    def _open_latest(self) -> tuple[_Commit | None, _State]:
         commit = self._latest_commit()
         for _ in range(OPEN_ATTEMPTS_MAX):
             try:
@@ -244,7 +246,7 @@ class Engine:
             except ValueError as error:
                 # Another process may have committed meanwhile and removed files of the commit before, or replaced all.
                 if self._state is not None and self._folder is not None and not self._folder.exists():
-                    return self._state
+                    return self._commit, self._state
                 before, commit = commit, self._latest_commit()
                 if commit == before:
                     raise EngineFailed(self._url, str(error)) from None
@@ -254,8 +256,7 @@ class Engine:
         if not hits:
             raise CorruptIndex(self._url, "it does not say what it reflects")
         applied_through = int(cast("bytes", searcher.doc(hits[0][1]).get_first(fields.RECORD)))
-        self._state, self._commit = _State(searcher, applied_through), commit
-        return self._state
+        return commit, _State(searcher, applied_through)
 
     def _latest_commit(self) -> _Commit | None:
         """Which file tells of the latest commit: a commit replaces it."""
@@ -269,9 +270,17 @@ class Engine:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _roll_back(writer: tantivy.IndexWriter) -> None:
-    with suppress(ValueError, RuntimeError):
+def _is_rolled_back(writer: tantivy.IndexWriter) -> bool:
+    """Undo what is not committed. A writer that can't is of no more use, and is made to give up its lock."""
+    try:
         writer.rollback()
+        # A full disk stays full until what was written of the failed commit is gone.
+        writer.garbage_collect_files()
+    except ValueError:
+        with suppress(ValueError):
+            writer.wait_merging_threads()
+        return False
+    return True
 
 
 @contextmanager

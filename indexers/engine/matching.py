@@ -143,8 +143,6 @@ class Matcher:
 
 def rank_range(schema: tantivy.Schema, name: str, first: int, behind: int = RANK_END) -> tantivy.Query:
     """Documents with a rank of at least `first` and below `behind`."""
-    if first >= behind:
-        return tantivy.Query.empty_query()
     return tantivy.Query.range_query(schema, name, tantivy.FieldType.Integer, lower_bound=first, upper_bound=behind - 1)
 
 

@@ -1,6 +1,7 @@
 """A small newsroom to index: its catalog, view records of it, and the plain facts that the oracle works from."""
 
 import json
+import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,15 @@ def story(
         "tags": [{"uri": f"nyt://tag/{place}", "name": name} for place, name in enumerate(tags)],
     }
     return View("story", uri, version, "live", orjson.dumps(content), orjson.dumps({uri: version}), bounds)
+
+
+def noisy_stories(count: int, version: int = 0) -> list[View]:
+    """Stories that no compression makes small."""
+    chance = random.Random(version)
+    return [
+        story(number, version=version, headline=" ".join(chance.randbytes(20).hex() for _ in range(10)))
+        for number in range(count)
+    ]
 
 
 def topic(number: int, name: str, version: int = 0) -> View:

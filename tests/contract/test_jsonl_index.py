@@ -76,6 +76,17 @@ class TestJsonlIndex(SharedIndexContract):
         self.load(index, [story(3)], applied_through=3)
         assert self.left_behind(index) == []
 
+    def test_no_two_files_look_the_same_to_their_descriptions(self) -> None:
+        index = self.new()
+        described: set[tuple[int, int]] = set()
+        for number in range(3):
+            part = write_part(self.tmp_path / f"part-{number}", [story(number)])
+            os.utime(part, (1, 1))
+            index.load([part], catalog=CATALOG, applied_through=0)
+            status = self.path(index.url).stat()
+            described.add((status.st_size, status.st_mtime_ns))
+        assert len(described) == 3
+
     def test_a_file_without_description_is_no_index(self) -> None:
         path = write_part(self.tmp_path / "views.jsonl", [story(1)])
         with pytest.raises(UnusableIndex, match=r"no views\.jsonl\.meta\.json beside it"):

@@ -114,6 +114,7 @@ def test_a_path_gives_the_strings_there(path: str, strings: list[str]) -> None:
 
 def test_a_record_gives_the_prose_inside_but_no_symbols_addresses_bytes_or_other_assets() -> None:
     assert text_at("block") == ["block's", "in", "side", "out"]
+    assert text_at("block", {"block": {"text": "a", "link": "nyt://page/9", "inner": []}}) == ["a"]
 
 
 def test_a_mixed_field_gives_its_strings() -> None:

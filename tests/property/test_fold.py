@@ -1,23 +1,25 @@
 """The fold agrees with the oracle: on every view, at every offset, however it is driven."""
 
 import json
-import random
 from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations, pairwise, product
+from contextlib import closing
+from itertools import groupby, pairwise
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.model import Message
+from assets.codec import Codec
+from assets.log import Log, open_log
+from assets.model import Draft, Message, Transaction
 from denormalizer.errors import OutOfOrder
-from denormalizer.expansion import Asset, Bounds, Expander
-from denormalizer.fold import Fold, Shard
-from denormalizer.fragments import Fragments
+from denormalizer.fold import Fold
 from denormalizer.view import View
 from tests.support.building import POISON, Publication, assert_same, by_key, record
 from tests.support.oracle import is_uri
+from tests.support.strategies import publication as publication_of
 from tests.support.strategies import publications
 
 Json = Any
@@ -233,3 +235,81 @@ def test_each_poison_message_is_named_exactly_once_over_all_shards(publication: 
     ]
     for fold in folds:
         assert all(letter.reason for letter in fold.dead_letters)
+
+
+@pytest.mark.parametrize("shards", SHARDS)
+def test_a_message_whose_key_is_no_uri_is_a_dead_letter(shards: int) -> None:
+    good = publication_of(1, 0, poison=False)
+    keys = ["", "nothing", "x://a", "x://a/", 'x://a/1"', "x://a/é", "x://a/1\n", "X://a/1", "x://a/" + "1" * 513]
+    value = next(message.value for message in good.messages if message.uri.startswith("x://a/") and message.value)
+    bad = [
+        Message(offset, key, 0, str(offset), None, True, None if offset % 2 else value)
+        for offset, key in enumerate(keys, len(good.messages))
+    ]
+    folds = good.folds(shards)
+    for fold in folds:
+        fold.apply([*good.messages, *bad])
+    named = sorted((letter.offset, letter.uri, letter.code) for fold in folds for letter in fold.dead_letters)
+    assert named == [(message.offset, message.uri, "bad-uri") for message in bad]
+    expected = good.expected(last_offset(good))
+    for key, view in by_key(view for fold in folds for view in fold.emit()).items():
+        assert_same(view, expected[key])
+
+
+@pytest.mark.parametrize("shards", SHARDS)
+@pytest.mark.parametrize("before", [None, "publish", "unpublish"])
+def test_what_was_readable_last_stands_below_any_number_of_unreadable_versions(
+    before: str | None, shards: int
+) -> None:
+    # A shard keeps another's assets undecoded, a few versions of each: any of them may be the last that can be read.
+    kinds = {
+        "a": [{"name": "r", "type": {"type": "string", "logicalType": "asset-ref", "kinds": ["b"]}}],
+        "b": [{"name": "key", "type": "string"}],
+    }
+    files = {
+        f"kinds/{kind}.avsc": json.dumps({"type": "record", "name": kind, "fields": fields})
+        for kind, fields in kinds.items()
+    }
+    files["views.toml"] = '[views.v]\nroot = "a"\nexpand = ["r"]'
+    hub = {"uri": "x://b/1", "kind": "b", "data": {"key": "last"}}
+    messages: list[Json] = [
+        {"uri": f"x://a/{n}", "kind": "a", "op": "publish", "data": {"r": "x://b/1"}} for n in range(9)
+    ]
+    if before is not None:
+        messages += [{**hub, "op": "publish", "data": {"key": f"{n}"}} for n in range(30)] + [{**hub, "op": before}]
+    messages += [{**hub, "op": "poison", "poison": "too-short"}] * 30
+    made = Publication(files, messages)
+    drive(Checked(made, shards), [last_offset(made)])
+    drive(Checked(made, shards), range(len(messages)))
+
+
+# ------------------------------------------------------------------------------------------------------ through a log
+
+
+def append(log: Log, publication: Publication, messages: Sequence[Message]) -> None:
+    assert [log.register_schema(schema.kind, schema.text) for schema in publication.schemas] == publication.schemas
+    transactions = groupby(messages, key=lambda message: message.tx or message.offset)
+    with log.writing():
+        log.append(
+            Transaction(tx if isinstance(tx, str) else None, [Draft(one.uri, one.time, one.id, one.value) for one in group])
+            for tx, group in transactions
+        )
+
+
+@settings(max_examples=20)
+@given(publications(), st.sampled_from(["memory:", "sqlite:"]), st.sampled_from(SHARDS))
+def test_every_view_agrees_through_a_log_that_is_closed_half_way(
+    publication: Publication, adapter: str, shards: int
+) -> None:
+    ends = [message.offset for message in publication.messages if message.tx_end]
+    half = ends[len(ends) // 2]
+    checked = Checked(publication, shards)
+    with TemporaryDirectory() as folder, closing(open_log(f"memory:{folder}")):
+        for part in (publication.messages[: half + 1], publication.messages[half + 1 :]):
+            with closing(open_log(f"{adapter}{folder}/log" if adapter == "sqlite:" else f"memory:{folder}")) as log:
+                append(log, publication, part)
+                checked.apply(list(log.read(checked.folds[0].watermark + 1)))
+                checked.emit()
+                fold = Fold(publication.plan, Codec(publication.catalog.kinds, log.schemas()).decode)
+                fold.apply(log.read())
+                assert by_key(fold.emit()) == checked.views

@@ -25,7 +25,9 @@ TIME = 1_767_225_600_000_000
 class Publication:
     """A catalog and a log written with it: what the oracle and the fold are both given."""
 
-    def __init__(self, files: Mapping[str, str], messages: Sequence[Json], older: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, files: Mapping[str, str], messages: Sequence[Json], older: Mapping[str, str] | None = None
+    ) -> None:
         """`older` has a kind's earlier schema; a message with `"older": True` was written with it."""
         self.files = files
         self.plain = list(messages)
@@ -37,7 +39,11 @@ class Publication:
         for kind in self.catalog.kinds.values():
             self._register(kind, is_older=False)
         for name, text in self.older.items():
-            self._register(parse_kind(name, text, []), is_older=True)
+            kind = parse_kind(name, text, [])
+            if kind.text == self.catalog.kinds[name].text:
+                self._writers[name, True] = self._writers[name, False]
+            else:
+                self._register(kind, is_older=True)
         self.codec = Codec(self.catalog.kinds, self.schemas)
         self._oracle = Oracle(files)
         self._expected: dict[int, dict[tuple[str, str], Json]] = {}

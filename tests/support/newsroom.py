@@ -126,10 +126,13 @@ class Ran(NamedTuple):
 class Shell:
     """The command line in this process, in a folder and a home of its own. No answer may be a traceback."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         self.home = folder / ".publog"
         self._capsys = capsys
+        monkeypatch.chdir(folder)
+        for name in os.environ.keys() - quiet_environment().keys():
+            monkeypatch.delenv(name)
 
     def __call__(self, *arguments: Json, code: int | None = 0) -> Ran:
         self._capsys.readouterr()

@@ -58,9 +58,7 @@ class World(NamedTuple):
 
 def publications(*, poison: bool = True) -> st.SearchStrategy[Publication]:
     """A catalog and a log."""
-    return st.builds(
-        publication, st.integers(0, 2**32 - 1), st.integers(0, MESSAGES_MAX - 1), st.just(poison)
-    )
+    return st.builds(publication, st.integers(0, 2**32 - 1), st.integers(0, MESSAGES_MAX - 1), st.just(poison))
 
 
 def publication(seed: int, left_out: int, poison: bool = True) -> Publication:
