@@ -22,7 +22,7 @@ _BUFFER_BYTES: Final = 1024 * 1024
 
 
 class UnreadableFile(TerminalError):
-    """A file that can't be read to its end: what stood before the fault was read."""
+    """A file that can't be read to its end."""
 
 
 class Line(NamedTuple):

@@ -58,7 +58,8 @@ def _in_record(tree: ReferenceTree, record: dict[str, Any], place: str, found: l
     # Most fields are empty, most references stand in a field itself or in its array: those take no further call.
     for name, inner in tree.fields:
         value = record.get(name)
-        if not value:
+        # An empty text is no URI, and is found to be refused.
+        if not value and value != "":
             continue
         if isinstance(value, str):
             if inner.kinds:
@@ -68,8 +69,7 @@ def _in_record(tree: ReferenceTree, record: dict[str, Any], place: str, found: l
         elif isinstance(value, dict):
             _in_record(inner, cast("dict[str, Any]", value), f"{place}.{name}", found)
     if tree.values is not None:
-        for name, value in record.items():
-            _in_items(tree.values, [value], f"{place}.{name}", found)
+        _in_record(ReferenceTree(fields=tuple((name, tree.values) for name in record)), record, place, found)
 
 
 def _in_items(tree: ReferenceTree, items: list[Any], place: str, found: list[FoundReference]) -> None:

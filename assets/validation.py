@@ -105,9 +105,11 @@ class Validator:
         """
         kind = _check("uri", envelope.uri)
         if kind != envelope.kind:
-            raise InvalidMessage("kind", f"is {envelope.kind!r}, but the URI says {kind!r}")
+            shown = envelope.kind[:_SHOWN_CHARACTERS_MAX]
+            raise InvalidMessage("kind", f"is {shown!r}, but the URI says {kind[:_SHOWN_CHARACTERS_MAX]!r}")
         if kind not in self._kinds:
-            raise InvalidMessage("kind", f"the catalog has no kind {kind!r}; it has {', '.join(sorted(self._kinds))}")
+            known = ", ".join(sorted(self._kinds))
+            raise InvalidMessage("kind", f"the catalog has no kind {kind[:_SHOWN_CHARACTERS_MAX]!r}; it has {known}")
         data = envelope.data
         if envelope.op == "unpublish":
             if data is not None:
@@ -150,7 +152,7 @@ def _check(field: str, uri: str) -> str:
     try:
         return checked_kind(uri)
     except InvalidUri as error:
-        raise InvalidMessage(field, f"{uri[:200]!r}: {error.rule}") from None
+        raise InvalidMessage(field, f"{uri[:_SHOWN_CHARACTERS_MAX]!r}: {error.rule}") from None
 
 
 _INT: Final = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
@@ -241,6 +243,9 @@ def _choose_branch(type_: type[_Branches], value: Any) -> _Branches:
     raise ValueError(f"fits none of {expected}")
 
 
+_SHOWN_CHARACTERS_MAX: Final = 200
+"""Of what stands in a message, when it is told what is wrong with it."""
+
 _INSIDE: Final = "\n"
 """Between what was wrong in a union and the place inside it, as it goes through msgspec."""
 
@@ -256,7 +261,7 @@ def _invalid(message: str, root: str, record: Record | None, value: Any) -> Inva
     path = (root + inside).lstrip(".")
     if f"[{_ANY_KEY}]" in inside:
         path = _place_of_infinity(value) if record is None else root + _with_keys(inside, record, value)
-    rule = reason.replace("`", "")
+    rule = reason.replace("`", "")[:_SHOWN_CHARACTERS_MAX]
     field = _FIELD.match(reason)
     if field is not None:
         path = f"{path}.{field['name']}" if path else field["name"]
@@ -267,7 +272,7 @@ def _invalid(message: str, root: str, record: Record | None, value: Any) -> Inva
         rule = f"{rule}, must be one of {', '.join(symbols)}"
     elif rule.startswith("Expected"):
         rule = _in_words(rule)
-    return InvalidMessage(path, rule[:1].lower() + rule[1:])
+    return InvalidMessage(path[:_SHOWN_CHARACTERS_MAX], rule[:1].lower() + rule[1:])
 
 
 def _place_in(message: str) -> tuple[str, str]:

@@ -111,9 +111,7 @@ def _show(total: Counter[str]) -> None:
     if total["dangling_references"]:
         say(f"{total['dangling_references']:,} references point at what nobody has published; views show a hole there")
     if total["refused"]:
-        say(
-            "publish corrected lines from a file of their own: in this one, every line behind a change is a new message"
-        )
+        say("correct them in a file of their own: in this one, each line without an id behind a change would be new")
 
 
 @contextmanager

@@ -164,7 +164,8 @@ def test_what_is_published_is_shown_the_same(made: tuple[Json, list[Json]]) -> N
     schema, values = made
     codec = codec_of(schema)
     for data in values:
-        assert same(shown(codec, codec.encode("thing", 1, copy.deepcopy(data))), in_order(schema, data))
+        value = codec.encode("thing", 1, copy.deepcopy(data))
+        assert json.dumps(shown(codec, value), sort_keys=True) == json.dumps(data, sort_keys=True)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -176,11 +177,6 @@ def test_a_schema_that_only_says_more_about_itself_is_read_the_same(made: tuple[
     for data in values:
         value = codec.encode("thing", 1, copy.deepcopy(data))
         assert same(shown(codec, relabelled(value, 2)), shown(codec, value))
-
-
-def in_order(schema: Json, data: Json) -> Json:
-    """Data with the fields of its outermost record in the schema's order; Hypothesis shuffles them."""
-    return {field["name"]: data[field["name"]] for field in schema["fields"]}
 
 
 def relabelled(value: bytes, number: int) -> bytes:

@@ -783,7 +783,7 @@ class SharedIndexContract(IndexContract):
         part = write_part(self.tmp_path / "large", noisy_stories(2_000))
         child = self.child("cramped", index.url, part)
         answer, _ = child.communicate(timeout=60)
-        assert answer.split() == ["EngineFailed", "EngineFailed"]
+        assert answer.split() == ["EngineFailed", "EngineFailed"], answer
         assert (index.info().applied_through, list(index.scan())) == (1, [story(1)])
         index.write([story(2, version=2)], applied_through=2)
         assert index.search(Query()).total == 2
