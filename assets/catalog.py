@@ -3,15 +3,16 @@
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
 import orjson
 
-from assets.errors import CatalogProblem, InvalidCatalog
-from assets.schema import Kind, Record, SchemaProblem, Type, parse_kind, reference_at, step_into
+from assets.errors import CatalogProblem, InvalidCatalog, SchemaProblem
+from assets.schema import Kind, Record, Type, reference_at, step_into
+from assets.schema_reader import parse_kind
 
 __all__ = [
     "REFERENCES",
@@ -41,6 +42,8 @@ DEPTH_MAX: Final = 64
 VIEWS_FILE: Final = "views.toml"
 _KIND_FILE: Final = re.compile(r"kinds/([A-Za-z_][A-Za-z0-9_]*)(?:\.([1-9][0-9]*))?\.avsc\Z")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*\Z")
+_COMMENT: Final = re.compile(r"^\s*#.*|#[^\"']*$")
+_HEADER: Final = re.compile(r"\s*\[+([^\[\]]*)\]+\s*\Z")
 _BOOST: Final = re.compile(r"(?P<path>[^^]+?)(?:\^(?P<boost>[0-9]+(?:\.[0-9]+)?))?\Z")
 
 
@@ -119,7 +122,8 @@ def parse_catalog(files: Mapping[str, str]) -> Catalog:
     problems: list[CatalogProblem] = []
     kinds = _parse_kinds(files, problems)
     document = _parse_toml(files.get(VIEWS_FILE, ""), problems)
-    reader = _ViewsReader(files.get(VIEWS_FILE, ""), kinds, problems)
+    broken = {match[1] for name in files if (match := _KIND_FILE.match(name))} - kinds.keys()
+    reader = _ViewsReader(files.get(VIEWS_FILE, ""), kinds, broken, problems)
     references, views = reader.read(document)
     if not kinds and not problems:
         problems.append(CatalogProblem("kinds", None, "there is no kind", "Add kinds/NAME.avsc with an Avro record"))
@@ -184,6 +188,9 @@ def _parse_kinds(files: Mapping[str, str], problems: list[CatalogProblem]) -> di
 def _parse_toml(text: str, problems: list[CatalogProblem]) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
+    except RecursionError:
+        problems.append(CatalogProblem(VIEWS_FILE, None, "not TOML: nested too deep", "Make it flatter"))
+        return {}
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         problems.append(
@@ -198,6 +205,8 @@ class _ViewsReader:
 
     text: str
     kinds: Mapping[str, Kind]
+    broken: Set[str]
+    """Kinds with problems of their own, told already: what views say of them can't be checked."""
     problems: list[CatalogProblem]
 
     def read(self, document: Mapping[str, Any]) -> tuple[References, dict[str, ViewDefinition]]:
@@ -205,7 +214,7 @@ class _ViewsReader:
         if references not in REFERENCES:
             self._problem(("references",), f"references = {references!r}", f"Use one of {', '.join(REFERENCES)}")
             references = "reject"
-        for name in document.keys() - {"references", "views"}:
+        for name in sorted(document.keys() - {"references", "views"}):
             self._problem((name,), f"unknown setting {name}", "Known at the top are references and [views.NAME]")
         tables: Any = document.get("views", {})
         if not isinstance(tables, dict):
@@ -226,11 +235,13 @@ class _ViewsReader:
 
     def _view(self, name: str, table: dict[str, Any]) -> ViewDefinition | None:
         place = f"[views.{name}"
-        for key in table.keys() - {"root", "expand", "depth", "fields", "search"}:
+        for key in sorted(table.keys() - {"root", "expand", "depth", "fields", "search"}):
             self._problem(
                 (place, key), f"unknown setting {key} in view {name}", "Known are root, expand, depth, fields, search"
             )
         root = table.get("root")
+        if root in self.broken:
+            return None
         if not isinstance(root, str) or root not in self.kinds:
             known = ", ".join(sorted(self.kinds)) or "none that could be read"
             self._problem((place, "root"), f"view {name} has root {root!r}", f"Use a kind of this catalog: {known}")
@@ -253,6 +264,8 @@ class _ViewsReader:
             return {}
         chosen: dict[str, tuple[str, ...]] = {}
         for kind, names in cast("dict[str, Any]", table).items():
+            if kind in self.broken:
+                continue
             if kind not in self.kinds:
                 self._problem(
                     (place, "fields", kind),
@@ -264,7 +277,7 @@ class _ViewsReader:
             for name in self._strings((place, "fields", kind), names):
                 if name not in known and name != "uri":
                     self._problem(
-                        (place, f"fields.{kind}", f'"{name}"'),
+                        (place, "fields", kind, f'"{name}"'),
                         f"{kind} has no field {name}",
                         f"Its fields are {', '.join(known)}",
                     )
@@ -300,10 +313,14 @@ class _ViewsReader:
                 return f"{owner} has no field {step!r}", f"There are {', '.join(names) or 'none'}"
             references = [reference_at(inner) for _, inner in stepped]
             if any(references) and not all(references):
-                return f"{step!r} is a reference in one branch of a union and something else in another", "Rename one"
+                return f"{step!r} is a reference in one of the types there and something else in another", "Rename one"
+            if not any(references) and len(stepped) > 1 and any(_holds_map(inner) for _, inner in stepped):
+                return f"{step!r} is a map in one of the types there and something else in another", "Rename one"
             reference = next((found for found in references if found), None)
             if reference is not None:
                 targets = dict.fromkeys(kind for found in references if found for kind in found)
+                if not self.broken.isdisjoint(targets):
+                    return None
                 places = [(kind, self.kinds[kind].record) for kind in targets if kind in self.kinds]
             else:
                 places = stepped
@@ -319,7 +336,7 @@ class _ViewsReader:
             self._problem(place, "search is not a table", 'Write search.text = ["FIELD", ...]')
             return Search()
         settings = cast("dict[str, Any]", table)
-        for key in settings.keys() - {"text", "facets", "date"}:
+        for key in sorted(settings.keys() - {"text", "facets", "date"}):
             self._problem((*place, key), f"unknown setting search.{key}", "Known are text, facets and date")
         text: dict[str, float] = {}
         for entry in self._strings((*place, "text"), settings.get("text", [])):
@@ -333,9 +350,9 @@ class _ViewsReader:
             if self._searchable((*place, "facets", f'"{path}"'), view, path, {"string", "number", "boolean", "time"})
         ]
         date: Any = settings.get("date")
-        if date is not None and not (
-            isinstance(date, str) and self._searchable((*place, "date"), view, date, {"string", "time"})
-        ):
+        if date is not None and not isinstance(date, str):
+            self._problem((*place, "date"), f"search.date = {date!r}", 'Write search.date = "FIELD"')
+        elif date is not None and not self._searchable((*place, "date"), view, date, {"string", "time"}):
             date = None
         return Search(text, tuple(facets), date)
 
@@ -362,7 +379,7 @@ class _ViewsReader:
         return ()
 
     def _problem(self, needles: tuple[str, ...], problem: str, remedy: str) -> None:
-        self.problems.append(CatalogProblem(VIEWS_FILE, _line_of(self.text, *needles), problem, remedy))
+        self.problems.append(CatalogProblem(VIEWS_FILE, _toml_line(self.text, *needles), problem, remedy))
 
 
 def step_names(type_: Type) -> Iterator[str]:
@@ -414,6 +431,39 @@ def content_types(kinds: Mapping[str, Kind], view: ViewDefinition, path: str) ->
                 through.append(type_)
         places = through
     yield from places
+
+
+def _holds_map(type_: Type) -> bool:
+    if type_.name in ("array", "union"):
+        return any(map(_holds_map, type_.inner))
+    return type_.name == "map"
+
+
+def _toml_line(text: str, *needles: str) -> int | None:
+    """The line where the last needle stands: a key, or a value in quotes, each behind the one before, comments left out.
+
+    When the first is `[views.NAME`, the others are looked for in that view's own tables, and it is their first line if
+    there are none.
+    """
+    lines = {number: _COMMENT.sub("", line) for number, line in enumerate(text.split("\n"), 1)}
+    position, found = 0, False
+    if needles[0].startswith("[views."):
+        view, *needles = needles[0].removeprefix("[views."), *needles[1:]
+        own: dict[int, str] = {}
+        inside = False
+        for number, line in lines.items():
+            if header := _HEADER.match(line):
+                inside = [part.strip(" \t\"'") for part in header[1].split(".")][:2] == ["views", view]
+            if inside:
+                own[number] = line
+        if own:
+            lines, found = own, True
+    joined = "\n".join(lines.values())
+    for needle in needles:
+        match = re.compile(rf"(?<![\w-]){re.escape(needle)}(?![\w-])").search(joined, position)
+        if match:
+            position, found = match.start(), True
+    return list(lines)[joined.count("\n", 0, position)] if found else None
 
 
 def _line_of(text: str, *needles: str) -> int | None:

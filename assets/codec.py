@@ -16,11 +16,13 @@ import cavro
 import fastavro
 import orjson
 
-from assets.errors import IncompatibleSchema, InvalidMessage, Undecodable
+from assets.compatibility import incompatibility
+from assets.errors import IncompatibleSchema, InvalidMessage, SchemaProblem, Undecodable
 from assets.forms import Forms, all_native, forms_of, without_native
 from assets.limits import MESSAGE_BYTES_MAX
 from assets.model import RegisteredSchema
-from assets.schema import Kind, Record, SchemaProblem, Type, incompatibility, parse_record
+from assets.schema import Kind, Record, Type
+from assets.schema_reader import parse_record
 
 MAGIC: Final = b"\x00"
 HEADER_BYTES: Final = 5

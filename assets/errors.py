@@ -6,6 +6,8 @@ AssetsError
 |  +- InvalidMessage        a message that the gateway refuses: field, rule
 |  +- MissingReferences     references to assets that nobody published
 |  +- Conflict              the asset moved on since the publisher looked
+|  +- UnreadableFile        a file of messages that is missing, cut short or not what its name says
+|  +- SchemaProblem         one thing wrong with a schema; InvalidCatalog says where
 |  +- InvalidCatalog        a catalog that cannot be used: every problem with file, line and remedy
 |  +- IncompatibleSchema    a schema that can't read what the log holds
 |  +- Undecodable           a payload in the log that cannot be read: code, reason
@@ -126,5 +128,20 @@ class UnusableLog(TerminalError):
     """A log URL that names nothing we can open."""
 
 
+class UnreadableFile(TerminalError):
+    """A file that can't be read to its end: what stood before the fault was read."""
+
+
 class LogBusy(TransientError):
     """Another writer holds the log."""
+
+
+class SchemaProblem(TerminalError):
+    """One thing wrong with a schema; `needles` stand in its text where it is."""
+
+    def __init__(self, problem: str, remedy: str, *needles: str, line: int | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+        self.needles = needles
+        self.line = line

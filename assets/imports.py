@@ -141,14 +141,14 @@ def _add(group: _Group, line: Line, envelope: Envelope, gateway: Gateway) -> Non
     group.bytes += len(line.text or b"")
     try:
         if group.is_too_large and not group.lines:
-            raise _too_large()
+            raise InvalidMessage("tx", f"has more than {TRANSACTION_MESSAGES_MAX:,} messages")
         if not group.is_too_large:
             message = gateway.prepare(envelope, line.id)
             group.payload_bytes += len(message.draft.value or b"")
-            if len(group.lines) == TRANSACTION_MESSAGES_MAX or group.payload_bytes > TRANSACTION_BYTES_MAX:
-                group.is_too_large = True
-                group.messages = []
-                raise _too_large()
+            if len(group.lines) == TRANSACTION_MESSAGES_MAX:
+                raise _too_large(group, f"has more than {TRANSACTION_MESSAGES_MAX:,} messages")
+            if group.payload_bytes > TRANSACTION_BYTES_MAX:
+                raise _too_large(group, f"takes more than {TRANSACTION_BYTES_MAX:,} bytes")
             group.messages.append(message)
     except InvalidMessage as error:
         _refuse(group, line, error)
@@ -156,8 +156,9 @@ def _add(group: _Group, line: Line, envelope: Envelope, gateway: Gateway) -> Non
         group.lines.append(line.number)
 
 
-def _too_large() -> InvalidMessage:
-    rule = f"has more than {TRANSACTION_MESSAGES_MAX:,} messages, or takes more than {TRANSACTION_BYTES_MAX:,} bytes"
+def _too_large(group: _Group, rule: str) -> InvalidMessage:
+    group.is_too_large = True
+    group.messages = []
     return InvalidMessage("tx", rule)
 
 

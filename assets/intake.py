@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
 
-from assets.errors import AssetsError, TerminalError
+from assets.errors import AssetsError, UnreadableFile
 from assets.limits import LINE_BYTES_MAX
 
 if sys.version_info >= (3, 14):
@@ -19,10 +19,6 @@ else:
 
 STANDARD_INPUT: Final = "-"
 _BUFFER_BYTES: Final = 1024 * 1024
-
-
-class UnreadableFile(TerminalError):
-    """A file that can't be read to its end."""
 
 
 class Line(NamedTuple):

@@ -2,8 +2,8 @@
 
 It reads publog's log, keeps the latest of every asset, nests the dicts and writes every live view: the newsroom's three,
 written out by hand. It does less than publog: no versions, sources, dead letters or bounds, and no other catalog. It
-has what makes such a program quick: orjson instead of json (a fifth of the time), and no cycle collector over millions of
-dicts that stay.
+has what makes such a program quick: orjson, which takes an eighth of json's time, and no cycle collector, which would take
+two fifths of the decoding to look through millions of dicts that stay.
 """
 
 # fastavro has half of its types.

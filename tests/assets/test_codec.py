@@ -4,7 +4,7 @@ import copy
 import json
 import struct
 import tracemalloc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,8 @@ from assets.codec import Codec, check_compatibility
 from assets.errors import IncompatibleSchema, InvalidMessage, Undecodable
 from assets.limits import MESSAGE_BYTES_MAX
 from assets.model import RegisteredSchema
-from assets.schema import Kind, parse_kind
+from assets.schema import Kind
+from assets.schema_reader import parse_kind
 
 Json = Any
 
@@ -84,7 +85,9 @@ def _instants(micros: bool) -> st.SearchStrategy[str]:
 
 
 def _clocks(micros: bool) -> st.SearchStrategy[str]:
-    return st.times().map(lambda time: str(time if micros else time.replace(microsecond=time.microsecond // 1000 * 1000)))
+    return st.times().map(
+        lambda time: str(time if micros else time.replace(microsecond=time.microsecond // 1000 * 1000))
+    )
 
 
 def _scalars(name: str) -> list[Typed]:
@@ -147,7 +150,9 @@ def types(draw: Callable[..., Any], names: list[int], depth: int = 0) -> Typed:
 
 def _record_of(draw: Callable[..., Any], name: str, fields: Sequence[Typed]) -> Typed:
     made = [{"name": f"f{number}", "type": type_} for number, (type_, _) in enumerate(fields)]
-    return record(made, name), st.fixed_dictionaries({f"f{number}": values for number, (_, values) in enumerate(fields)})
+    return record(made, name), st.fixed_dictionaries(
+        {f"f{number}": values for number, (_, values) in enumerate(fields)}
+    )
 
 
 @st.composite
@@ -472,7 +477,10 @@ def test_a_schema_that_can_not_read_the_log_says_why(before: Json, now: Json, re
     registered = RegisteredSchema(1, "thing", 4, kind_of(before).text)
     with pytest.raises(IncompatibleSchema) as error:
         check_compatibility({"thing": kind_of(now)}, [registered])
-    assert str(error.value) == f"kinds/thing.avsc can't read what the log holds under version 4 of thing: {reason}.{REMEDY}"
+    assert (
+        str(error.value)
+        == f"kinds/thing.avsc can't read what the log holds under version 4 of thing: {reason}.{REMEDY}"
+    )
     codec = Codec({"thing": kind_of(now)}, [registered])
     with pytest.raises(Undecodable) as undecodable:
         codec.decode("thing", b"\0\0\0\0\1\0")
@@ -580,7 +588,9 @@ def test_any_bit_turned_over_gives_data_or_undecodable(number: int) -> None:
         undecodable_or_json(bytes(turned))
 
 
-@given(st.sampled_from(sorted(VALUES)), st.lists(st.tuples(st.integers(5, 200), st.integers(0, 9), st.binary(max_size=12))))
+@given(
+    st.sampled_from(sorted(VALUES)), st.lists(st.tuples(st.integers(5, 200), st.integers(0, 9), st.binary(max_size=12)))
+)
 @example(1, [(5, 9, b"\xff" * 12)])
 def test_any_bytes_put_in_give_data_or_undecodable(number: int, cuts: list[tuple[int, int, bytes]]) -> None:
     value = VALUES[number]

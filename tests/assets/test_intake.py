@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets import intake
-from assets.intake import Line, UnreadableFile, read_lines
+from assets.errors import UnreadableFile
+from assets.intake import Line, read_lines
 from assets.limits import LINE_BYTES_MAX
 from tests.support.newsroom import Shell, image, lines, write_catalog
 

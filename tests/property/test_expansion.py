@@ -41,7 +41,9 @@ KIND = json.dumps(
 
 def views(*expand: str, depths: Iterable[int]) -> dict[str, str]:
     """One view of these paths for each depth, and the kind."""
-    toml = "\n".join(f'[views.d{depth}]\nroot = "a"\nexpand = {json.dumps(expand)}\ndepth = {depth}' for depth in depths)
+    toml = "\n".join(
+        f'[views.d{depth}]\nroot = "a"\nexpand = {json.dumps(expand)}\ndepth = {depth}' for depth in depths
+    )
     return {"kinds/a.avsc": KIND, "views.toml": toml}
 
 
@@ -239,7 +241,10 @@ def test_work_is_bounded_where_the_ways_are_exponentially_many(messages: list[Js
 def test_a_large_view_is_cut_at_its_bytes_and_says_so() -> None:
     publication = Publication(
         views("r*", depths=[8]),
-        [publish("0", *(f"{n}" + "x" * 400 for n in range(1, 200))), *(publish(f"{n}" + "x" * 400) for n in range(1, 200))],
+        [
+            publish("0", *(f"{n}" + "x" * 400 for n in range(1, 200))),
+            *(publish(f"{n}" + "x" * 400) for n in range(1, 200)),
+        ],
     )
     whole = expand_first(publication, Lookups(publication))
     assert whole.bounds == ()

@@ -144,7 +144,9 @@ def test_an_emission_given_up_half_way_comes_again_whole(publication: Publicatio
 
 
 @given(publications(), st.data())
-def test_dependents_are_the_views_with_the_asset_in_their_closure(publication: Publication, data: st.DataObject) -> None:
+def test_dependents_are_the_views_with_the_asset_in_their_closure(
+    publication: Publication, data: st.DataObject
+) -> None:
     folds = publication.folds(data.draw(st.sampled_from([1, 2]), label="shards"))
     for message in publication.messages:
         for fold in folds:
@@ -227,7 +229,9 @@ def test_offsets_may_have_gaps_where_the_log_says_so(publication: Publication, g
 @given(publications(), st.sampled_from(SHARDS))
 def test_each_poison_message_is_named_exactly_once_over_all_shards(publication: Publication, shards: int) -> None:
     folds = drive(Checked(publication, shards), range(len(publication.messages))).folds
-    named = sorted((letter.offset, letter.uri, letter.code, letter.value) for fold in folds for letter in fold.dead_letters)
+    named = sorted(
+        (letter.offset, letter.uri, letter.code, letter.value) for fold in folds for letter in fold.dead_letters
+    )
     assert named == [
         (offset, message["uri"], POISON[message["poison"]], publication.messages[offset].value)
         for offset, message in enumerate(publication.plain)
@@ -258,9 +262,7 @@ def test_a_message_whose_key_is_no_uri_is_a_dead_letter(shards: int) -> None:
 
 @pytest.mark.parametrize("shards", SHARDS)
 @pytest.mark.parametrize("before", [None, "publish", "unpublish"])
-def test_what_was_readable_last_stands_below_any_number_of_unreadable_versions(
-    before: str | None, shards: int
-) -> None:
+def test_what_was_readable_last_stands_below_any_number_of_unreadable_versions(before: str | None, shards: int) -> None:
     # A shard keeps another's assets undecoded, a few versions of each: any of them may be the last that can be read.
     kinds = {
         "a": [{"name": "r", "type": {"type": "string", "logicalType": "asset-ref", "kinds": ["b"]}}],
@@ -291,7 +293,9 @@ def append(log: Log, publication: Publication, messages: Sequence[Message]) -> N
     transactions = groupby(messages, key=lambda message: message.tx or message.offset)
     with log.writing():
         log.append(
-            Transaction(tx if isinstance(tx, str) else None, [Draft(one.uri, one.time, one.id, one.value) for one in group])
+            Transaction(
+                tx if isinstance(tx, str) else None, [Draft(one.uri, one.time, one.id, one.value) for one in group]
+            )
             for tx, group in transactions
         )
 

@@ -9,7 +9,8 @@ from typing import Any
 from assets.catalog import parse_catalog
 from assets.codec import Codec
 from assets.model import Message, RegisteredSchema
-from assets.schema import Kind, parse_kind
+from assets.schema import Kind
+from assets.schema_reader import parse_kind
 from denormalizer.expansion import Bounds
 from denormalizer.fold import Fold, Shard
 from denormalizer.plan import compile_catalog
