@@ -244,7 +244,8 @@ class _ViewsReader:
             return None
         if not isinstance(root, str) or root not in self.kinds:
             known = ", ".join(sorted(self.kinds)) or "none that could be read"
-            self._problem((place, "root"), f"view {name} has root {root!r}", f"Use a kind of this catalog: {known}")
+            has = f"root {root!r}" if "root" in table else "no root"
+            self._problem((place, "root"), f"view {name} has {has}", f"Use a kind of this catalog: {known}")
             return None
         depth = table.get("depth", DEPTH_DEFAULT)
         if not isinstance(depth, int) or isinstance(depth, bool) or not 0 <= depth <= DEPTH_MAX:
@@ -351,7 +352,7 @@ class _ViewsReader:
         ]
         date: Any = settings.get("date")
         if date is not None and not isinstance(date, str):
-            self._problem((*place, "date"), f"search.date = {date!r}", 'Write search.date = "FIELD"')
+            self._problem((*place, "date"), f"search.date = {date}", 'Write search.date = "FIELD"')
         elif date is not None and not self._searchable((*place, "date"), view, date, {"string", "time"}):
             date = None
         return Search(text, tuple(facets), date)
@@ -446,7 +447,7 @@ def _toml_line(text: str, *needles: str) -> int | None:
     there are none.
     """
     lines = {number: _COMMENT.sub("", line) for number, line in enumerate(text.split("\n"), 1)}
-    position, found = 0, False
+    position, behind, found = 0, 0, False
     if needles[0].startswith("[views."):
         view, *needles = needles[0].removeprefix("[views."), *needles[1:]
         own: dict[int, str] = {}
@@ -460,18 +461,17 @@ def _toml_line(text: str, *needles: str) -> int | None:
             lines, found = own, True
     joined = "\n".join(lines.values())
     for needle in needles:
-        match = re.compile(rf"(?<![\w-]){re.escape(needle)}(?![\w-])").search(joined, position)
+        match = re.compile(rf"(?<![\w-]){re.escape(needle)}(?![\w-])").search(joined, behind)
         if match:
-            position, found = match.start(), True
+            position, behind, found = match.start(), match.end(), True
     return list(lines)[joined.count("\n", 0, position)] if found else None
 
 
 def _line_of(text: str, *needles: str) -> int | None:
     """The line where the last needle stands, each looked for behind the one before; a needle not found is skipped."""
-    position = 0
-    found = False
+    position, behind = -1, 0
     for needle in needles:
-        at = text.find(needle, position)
+        at = text.find(needle, behind)
         if at >= 0:
-            position, found = at, True
-    return text.count("\n", 0, position) + 1 if found else None
+            position, behind = at, at + len(needle)
+    return text.count("\n", 0, position) + 1 if position >= 0 else None

@@ -188,7 +188,7 @@ def without_native(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     entries = cast("dict[str, Any]", schema)
-    form = FORMS.get((str(entries.get("type")), entries.get("logicalType")))
+    form = FORMS.get((str(entries.get("type")), str(entries.get("logicalType"))))
     # A default is a value: what looks like a schema in it is none.
     return {
         key: value if key == "default" else without_native(value)

@@ -100,6 +100,12 @@ def microseconds(time: datetime) -> int:
 
 
 def rfc3339(time: int) -> str:
-    """Microseconds since the epoch as RFC 3339 text in UTC, with a fraction only where there is one."""
-    text = (_EPOCH + time * _MICROSECOND).isoformat()
+    """Microseconds since the epoch as RFC 3339 text in UTC, with a fraction only where there is one.
+
+    What is in no year from 1 to 9999, as the gateway lets none in but a log may hold, is told as it is.
+    """
+    try:
+        text = (_EPOCH + time * _MICROSECOND).isoformat()
+    except OverflowError:
+        return f"{time} microseconds after 1970-01-01T00:00:00Z"
     return text.replace("+00:00", "Z")

@@ -15,7 +15,11 @@ from assets.schema import REFERENCE, Kind, Record, Reference, Type
 from assets.schema_defaults import read_default
 
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_PRIMITIVES: Final = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
+_NAME: Final = re.compile(rf"{_FIELD.pattern[:-2]}(\.{_FIELD.pattern[:-2]})*\Z")
+_PRIMITIVES: Final = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
+_TYPE_REMEDY: Final = f"Use {', '.join(_PRIMITIVES)}, the name of a type declared before, an object or an array of types"
+_NAME_REMEDY: Final = "Use letters, digits and _, no digit first"
+_SHORT_CHARACTERS: Final = 40
 
 
 def parse_kind(kind: str, text: str, older: Sequence[str]) -> Kind:
@@ -24,13 +28,11 @@ def parse_kind(kind: str, text: str, older: Sequence[str]) -> Kind:
     Raises:
         SchemaProblem: at the first thing wrong.
     """
-    schema, parsed = _parse_avro(text)
-    record = _record(kind, schema)
+    record, schema, parsed = _read(kind, text)
     versions: list[str] = []
     for number, version in enumerate(older, 1):
         try:
-            old, _ = _parse_avro(version)
-            old_record = _record(kind, old)
+            old_record, old, _ = _read(kind, version)
         except SchemaProblem as problem:
             raise SchemaProblem(f"version {number} of {kind}: {problem.problem}", problem.remedy) from None
         reason = incompatibility(record, old_record)
@@ -50,15 +52,17 @@ def parse_record(kind: str, text: str) -> tuple[Record, Any]:
     Raises:
         SchemaProblem: at the first thing wrong.
     """
-    schema, parsed = _parse_avro(text)
-    return _record(kind, schema), parsed
+    record, _, parsed = _read(kind, text)
+    return record, parsed
 
 
-def _parse_avro(text: str) -> tuple[Any, Any]:
+def _read(kind: str, text: str) -> tuple[Record, Any, Any]:
+    """The record, its JSON, and the same as fastavro takes it, which has the last word on what is Avro."""
     try:
         schema: Any = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise SchemaProblem(f"not JSON: {error.msg}", "Correct the syntax", line=error.lineno) from None
+    record = _record(kind, schema)
     try:
         # fastavro names repeated types by reference and marks what it has seen: give it a copy of its own.
         parsed = fastavro.parse_schema(orjson.loads(text), named_schemas={}, expand=False)
@@ -68,7 +72,7 @@ def _parse_avro(text: str) -> tuple[Any, Any]:
         raise SchemaProblem(
             f"not an Avro schema: {type(error).__name__} {error}", "See the Avro specification, Schema Declaration"
         ) from None
-    return schema, parsed
+    return record, schema, parsed
 
 
 def _compact(schema: Any) -> str:
@@ -78,20 +82,19 @@ def _compact(schema: Any) -> str:
 def _record(kind: str, schema: Any) -> Record:
     if not isinstance(schema, dict) or cast("dict[str, Any]", schema).get("type") != "record":
         raise SchemaProblem("a kind's schema must be an Avro record", 'Write {"type": "record", "name": ...}')
-    named = cast("dict[str, Any]", schema)
-    if named["name"].rpartition(".")[2] != kind:
-        raise SchemaProblem(
-            f"the record's name is {named['name']}, the file's {kind}", "Make them the same", f'"{named["name"]}"'
-        )
-    record = _Reader().read(schema, (), named.get("namespace", ""))
+    record = _Reader().read(schema, (), "")
     assert isinstance(record, Record)
+    if record.declared != kind:
+        raise SchemaProblem(
+            f"the record's name is {record.declared}, the file's {kind}", "Make them the same", f'"{record.declared}"'
+        )
     if "uri" in record.fields:
         raise SchemaProblem("a field is named uri", "Rename it: every asset has its URI as `uri`", '"uri"')
     return record
 
 
 class _Reader:
-    """Builds the `Type` tree; fastavro has already checked that it is Avro."""
+    """Builds the `Type` tree, and says what is not Avro in words of ours: fastavro knows no places."""
 
     def __init__(self) -> None:
         self._named: dict[str, Type] = {}
@@ -102,15 +105,25 @@ class _Reader:
         if isinstance(schema, str):
             return self._by_name(schema, inside, namespace)
         if isinstance(schema, list):
-            return self._union([self.read(branch, inside, namespace) for branch in cast("list[Any]", schema)])
+            branches = cast("list[Any]", schema)
+            if any(isinstance(branch, list) for branch in branches):
+                raise SchemaProblem("a union stands directly inside another", "Make them one")
+            return self._union([self.read(branch, inside, namespace) for branch in branches])
+        if not isinstance(schema, dict):
+            raise SchemaProblem(f"{_short(schema)} is no type", _TYPE_REMEDY)
         document = cast("dict[str, Any]", schema)
-        name: Any = document["type"]
+        name: Any = document.get("type")
         if not isinstance(name, str):
-            return self.read(name, inside, namespace)
+            raise SchemaProblem(f"{_short(schema)} is no type", _TYPE_REMEDY)
         if name in ("record", "error", "enum", "fixed"):
             return self._declared(name, document, inside, namespace)
         if name in ("array", "map"):
-            inner = self.read(document["items" if name == "array" else "values"], (*inside, name), namespace)
+            holds = "items" if name == "array" else "values"
+            if holds not in document:
+                raise SchemaProblem(
+                    f'{_a(name)} has no "{holds}"', f'Say what it holds: "{holds}": "string"', f'"{name}"'
+                )
+            inner = self.read(document[holds], (*inside, f"[{name}]"), namespace)
             if _is_zero_width(inner):
                 raise SchemaProblem(
                     f"{'items of an array' if name == 'array' else 'values of a map'} take no bytes,"
@@ -120,7 +133,7 @@ class _Reader:
             return Type(name, inner=(inner,))
         if name in _PRIMITIVES:
             return self._primitive(name, document)
-        return self._by_name(name, inside, namespace)
+        raise SchemaProblem(f'unknown type "{name}"', _TYPE_REMEDY, f'"{name}"')
 
     def _by_name(self, name: str, inside: tuple[str, ...], namespace: str) -> Type:
         if name in _PRIMITIVES:
@@ -130,24 +143,41 @@ class _Reader:
             raise SchemaProblem(
                 f"record {name} contains itself", "Make the inner one an asset of its own and refer to it", f'"{name}"'
             )
-        return self._named.get(full) or self._named[name]
+        made = self._named.get(full) or self._named.get(name)
+        if made is None:
+            raise SchemaProblem(f'unknown type "{name}"', _TYPE_REMEDY, f'"{name}"')
+        return made
 
     def _declared(self, type_: str, document: dict[str, Any], inside: tuple[str, ...], namespace: str) -> Type:
-        name: str = document["name"]
-        namespace = name.rpartition(".")[0] or document.get("namespace", namespace)
+        name: Any = document.get("name")
+        if not isinstance(name, str) or not _NAME.match(name):
+            raise SchemaProblem(f'{_a(type_)} has the "name" {_short(name)}', _NAME_REMEDY, f'"{type_}"')
+        namespace = name.rpartition(".")[0] or document.get("namespace", namespace) or ""
+        if not isinstance(namespace, str) or (namespace and not _NAME.match(namespace)):
+            raise SchemaProblem(f'{name} has the "namespace" {_short(namespace)}', _NAME_REMEDY, f'"{name}"')
         full = name if "." in name or not namespace else f"{namespace}.{name}"
         declared = full.rpartition(".")[2]
-        formerly: tuple[str, ...] = tuple(document.get("aliases") or ())
+        if full in self._named or full in inside:
+            raise SchemaProblem(
+                f"{name} is declared twice", "Write its name alone the second time", f'"{name}"', f'"{name}"'
+            )
+        formerly = _aliases(document, name)
         if type_ == "enum":
-            made = Type("enum", symbols=tuple(document["symbols"]), declared=declared, formerly=formerly)
+            symbols: Any = document.get("symbols")
+            listed = cast("list[Any]", symbols) if isinstance(symbols, list) else []
+            if not listed or any(not isinstance(one, str) or not _FIELD.match(one) for one in listed):
+                raise SchemaProblem(f'enum {name} has the "symbols" {_short(symbols)}', _NAME_REMEDY, f'"{name}"')
+            made = Type("enum", symbols=tuple(listed), declared=declared, formerly=formerly)
         elif type_ == "fixed":
-            size: Any = document["size"]
-            if not isinstance(size, int) or size < 0:
-                raise SchemaProblem(f"fixed {name} has size {size!r}", "Give it a whole number of bytes", f'"{name}"')
-            made = Type("fixed", document.get("logicalType"), size=size, declared=declared, formerly=formerly)
+            size: Any = document.get("size")
+            if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+                raise SchemaProblem(
+                    f'fixed {name} has the "size" {_short(size)}', "Give it a whole number of bytes", f'"{name}"'
+                )
+            made = Type("fixed", _logical(document), size=size, declared=declared, formerly=formerly)
         else:
             if not isinstance(document.get("fields"), list):
-                raise SchemaProblem(f"record {name} has no fields", 'Write "fields": [...]', f'"{name}"')
+                raise SchemaProblem(f'record {name} has no "fields"', 'Write "fields": [...]', f'"{name}"')
             fields, defaults, aliases = self._fields(name, document["fields"], (*inside, full), namespace)
             made = Record(
                 "record", fields=fields, defaults=defaults, aliases=aliases, declared=declared, formerly=formerly
@@ -163,23 +193,38 @@ class _Reader:
         defaults: dict[str, Any] = {}
         aliases: dict[str, tuple[str, ...]] = {}
         for entry in entries:
-            name: Any = entry["name"]
+            if not isinstance(entry, dict):
+                raise SchemaProblem(
+                    f"record {record} has the field {_short(entry)}", 'Write {"name": ..., "type": ...}', f'"{record}"'
+                )
+            field = cast("dict[str, Any]", entry)
+            name: Any = field.get("name")
             if not isinstance(name, str) or not _FIELD.match(name):
                 raise SchemaProblem(
-                    f"{name!r} is no field name", "Use letters, digits and _", f'"{record}"', f'"{name}"'
+                    f'a field of {record} has the "name" {_short(name)}', _NAME_REMEDY, f'"{record}"', f'"{name}"'
+                )
+            if "type" not in field or field.get("logicalType") == REFERENCE:
+                raise SchemaProblem(
+                    f'{name} has no "type"' if "type" not in field else f'{name} has its "logicalType" beside its type',
+                    f'Write {{"name": "{name}", "type": {{"type": "string", ...}}}}',
+                    f'"{name}"',
                 )
             if name in fields:
                 needles = (f'"{record}"', f'"{name}"', f'"{name}"')
                 raise SchemaProblem(f"record {record} has two fields {name}", "Rename one", *needles)
-            fields[name] = self.read(entry["type"], inside, namespace)
-            if "default" in entry:
-                defaults[name] = read_default(fields[name], entry["default"], name)
-            if entry.get("aliases"):
-                aliases[name] = tuple(entry["aliases"])
+            try:
+                fields[name] = self.read(field["type"], inside, namespace)
+            except SchemaProblem as problem:
+                problem.needles = (f'"{name}"', *problem.needles)
+                raise
+            if "default" in field:
+                defaults[name] = read_default(fields[name], field["default"], name)
+            if field.get("aliases"):
+                aliases[name] = _aliases(field, name)
         return fields, defaults, aliases
 
     def _primitive(self, name: str, document: dict[str, Any]) -> Type:
-        logical: Any = document.get("logicalType")
+        logical = _logical(document)
         if logical != REFERENCE:
             return Type(name, logical)
         kinds: Any = document.get("kinds")
@@ -221,9 +266,32 @@ class _Reader:
         return Type("union", inner=tuple(branches))
 
 
+def _logical(document: dict[str, Any]) -> str | None:
+    """The logical type; one that is no text is ignored, as Avro says of those it doesn't know."""
+    logical: Any = document.get("logicalType")
+    return logical if isinstance(logical, str) else None
+
+
+def _aliases(document: dict[str, Any], name: str) -> tuple[str, ...]:
+    aliases: Any = document.get("aliases") or []
+    if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in cast("list[Any]", aliases)):
+        raise SchemaProblem(f'{name} has the "aliases" {_short(aliases)}', 'Write ["OLD_NAME"]', f'"{name}"')
+    return tuple(cast("list[str]", aliases))
+
+
+def _a(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+def _short(value: Any) -> str:
+    """JSON, as far as it helps to find it."""
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= _SHORT_CHARACTERS else f"{text[:_SHORT_CHARACTERS]}..."
+
+
 def _holds_reference(type_: Type) -> bool:
     """Whether values of this type are references or arrays of them; records are told apart by their fields."""
-    return bool(type_.kinds) or (type_.name == "array" and any(_holds_reference(inner) for inner in type_.inner))
+    return bool(type_.kinds) or (type_.name in ("array", "union") and any(map(_holds_reference, type_.inner)))
 
 
 def _is_zero_width(type_: Type) -> bool:

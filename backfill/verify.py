@@ -1,12 +1,14 @@
 """Verification: every document of an index against its view recomputed from the log."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from assets.catalog import Catalog
+from assets.errors import InvalidUri
 from assets.log.port import Log
-from assets.model import kind_of
+from assets.model import checked_kind
 from indexers.port import Index
 from pipeline.as_of import LogViews
 
@@ -69,8 +71,9 @@ def _roots(log: Log, catalog: Catalog, last: int) -> Iterator[tuple[str, str]]:
     for view in catalog.views.values():
         roots.setdefault(view.root, []).append(view.name)
     for message in log.read(0, last):
-        for view in roots.get(kind_of(message.uri), ()):
-            yield view, message.uri
+        with suppress(InvalidUri):
+            for view in roots.get(checked_kind(message.uri), ()):
+                yield view, message.uri
 
 
 def as_text(report: Report) -> str:

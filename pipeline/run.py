@@ -96,6 +96,9 @@ def _checked_index(url: str) -> str:
 def _submit(job: Job, runner: FnApiRunner | None, options: list[str]) -> None:
     try:
         pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(options))
+    except (ValueError, ImportError) as error:
+        raise UnusableJob(str(error)) from error
+    try:
         build(pipeline, job)
         pipeline.run().wait_until_finish()
     except Exception as error:

@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
@@ -46,9 +46,16 @@ def choose(
     return FnApiRunner(environment), [f"--direct_num_workers={shards}", *options]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong with an option, where argparse would list all of Beam's."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UnusableJob(message)
+
+
 def _check(options: Sequence[str]) -> None:
-    """Refuse what Beam would drop without a word."""
-    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
+    """Refuse what Beam would drop without a word, and what it would refuse with too many."""
+    parser = _Parser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
     for group in PipelineOptions.__subclasses__():
         # As Beam itself asks them.
         cast("Any", group)._add_argparse_args(parser)  # noqa: SLF001

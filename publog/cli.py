@@ -89,8 +89,11 @@ def run_command(arguments: list[str]) -> int:
         # With `standalone_mode=False` typer raises what it would show; this is what it would show it with.
         rich_format_error(cast("Any", error))
         return USED_WRONGLY
-    except BrokenPipeError:
-        # Whoever read our output has had enough. Python would complain once more while closing it.
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        # Whoever read our output has had enough, which typer and rich both take for a failure.
+        # Python would complain once more while closing it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except _WRONGLY as error:

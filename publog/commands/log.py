@@ -8,9 +8,9 @@ import orjson
 import typer
 
 from assets.codec import Codec
-from assets.errors import Undecodable
+from assets.errors import InvalidUri, Undecodable
 from assets.log.port import Log
-from assets.model import Message, kind_of, rfc3339
+from assets.model import Message, check_uri, kind_of, rfc3339
 from publog.options import CatalogOption, JsonOption, LogOption, settings_of
 from publog.terminal import fail, meter, say, write_json, write_lines
 
@@ -114,6 +114,13 @@ def _payloads(log: Log, codec: Codec) -> Iterator[str | None]:
         yield problem
 
 
+def _kind(uri: str) -> str | None:
+    try:
+        return check_uri(uri)
+    except InvalidUri:
+        return None
+
+
 def _show(message: Message, *, json: bool) -> None:
     op = "unpublish" if message.value is None else "publish"
     if not json:
@@ -127,7 +134,7 @@ def _show(message: Message, *, json: bool) -> None:
                 {
                     "offset": message.offset,
                     "uri": message.uri,
-                    "kind": kind_of(message.uri),
+                    "kind": _kind(message.uri),
                     "op": op,
                     "time": rfc3339(message.time),
                     "id": message.id,

@@ -192,7 +192,7 @@ def test_a_bad_line_refuses_its_whole_transaction_and_nothing_else(
     messages: list[Json], refused: dict[int, str], into: Import
 ) -> None:
     batch = into(*messages)
-    assert {line: reason for line, reason in batch.refused} == refused
+    assert dict(batch.refused) == refused
     assert [line for line, _ in batch.refused] == sorted(refused)
     good = [json.loads(as_line(message)) for number, message in enumerate(messages, 1) if number not in refused]
     assert into.uris == [message["uri"].removeprefix("news://") for message in good]
@@ -245,10 +245,8 @@ def test_a_batch_is_so_many_messages_and_cuts_no_transaction(into: Import, monke
         image(8),
         image(9),
     ]
-    seen: list[tuple[int, int]] = []
-    for batch in into.batches(*messages):
-        # What is reported is in the log, and nothing else is.
-        seen.append((batch.lines, len(into.uris)))
+    # What is reported is in the log, and nothing else is.
+    seen = [(batch.lines, len(into.uris)) for batch in into.batches(*messages)]
     assert seen == [(6, 6), (3, 8), (1, 9)]
 
 
@@ -362,8 +360,12 @@ def test_what_a_killed_import_did_not_release_the_next_one_does(into: Import, mo
 
 # -------------------------------------------------------------------------------------------------------------- memory
 
+# What is remembered is bounded, but by more than these files would fill: so it is bounded by less.
 MEASURED = """
 import resource, sys
+import assets.gateway, assets.log.sqlite_file
+assert assets.gateway.PUBLISHED_KEPT_MAX and assets.log.sqlite_file._CACHE_KIB
+assets.gateway.PUBLISHED_KEPT_MAX, assets.log.sqlite_file._CACHE_KIB = 1_000, 2_048
 from publog.cli import run_command
 assert run_command(["publish", *sys.argv[1:]]) == 0
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
@@ -389,8 +391,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
             for number in range(0, count, 1_000):
                 file.write(lines([article(each, headline="x" * 300) for each in range(number, number + 1_000)]))
     small, large = (peak_kib(tmp_path, f"{count}.jsonl") for count in (10_000, 100_000))
-    # 90,000 lines more are 36 MB of text, and would be 100 MB or more as objects.
-    assert large - small < 16 * 1024, (small, large)
+    # 90,000 lines more are 40 MB of text, and would be 100 MB or more as objects.
+    assert large - small < 30 * 1024, (small, large)
 
 
 def test_memory_does_not_grow_with_what_is_refused(

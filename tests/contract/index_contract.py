@@ -679,7 +679,10 @@ class SharedIndexContract(IndexContract):
         yield
         for child in self.children:
             child.kill()
-            child.communicate()
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                assert pipe is not None
+                pipe.close()
 
     def child(self, does: str, *arguments: Any) -> subprocess.Popen[str]:
         """Another process, about to do this."""
@@ -694,6 +697,15 @@ class SharedIndexContract(IndexContract):
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         return child
+
+    def last_words(self, child: subprocess.Popen[str]) -> str:
+        """What a process says once it is told to end, and until it has."""
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.close()
+        words = child.stdout.read()
+        assert child.wait() == 0
+        return words
 
     def test_it_is_there_for_who_opens_it_later(self) -> None:
         views = [story(1, headline="fox"), gone(story(2)), topic(1, "dog")]
@@ -739,7 +751,7 @@ class SharedIndexContract(IndexContract):
         assert writer.stdout.readline() == "written\n"
         results = reader.search(Query())
         assert (results.total, results.applied_through) == (2, 7)
-        writer.communicate()
+        self.last_words(writer)
         part = write_part(self.tmp_path / "part-9", [story(9)])
         self.child("load", index.url, part, 9).wait()
         results = reader.search(Query())
@@ -756,7 +768,7 @@ class SharedIndexContract(IndexContract):
         with pytest.raises(IndexBusy):
             index.load([], catalog=CATALOG, applied_through=8)
         assert index.info().applied_through == 7
-        writer.communicate()
+        self.last_words(writer)
         index.write([story(3)], applied_through=8)
         assert index.info().live["story"] == 3
 
@@ -772,9 +784,8 @@ class SharedIndexContract(IndexContract):
             self.load(index, parts[offset], applied_through=offset)
             assert index.search(Query()).total == sizes[offset]
         for reader in readers:
-            answer, _ = reader.communicate("stop\n", timeout=60)
-            assert reader.returncode == 0
-            assert {tuple(seen) for seen in json.loads(answer)} <= {(10, 40, 3), (20, 300, 3)}
+            answers = json.loads(self.last_words(reader))
+            assert {tuple(answer) for answer in answers} <= {(10, 40, 3), (20, 300, 3)}
         assert sorted([first, *scan]) == sorted(parts[10]), "a scan goes on in the generation it began in"
 
     def test_without_room_nothing_changes_and_nothing_is_left_behind(self) -> None:
@@ -782,8 +793,7 @@ class SharedIndexContract(IndexContract):
         index.close()
         part = write_part(self.tmp_path / "large", noisy_stories(2_000))
         child = self.child("cramped", index.url, part)
-        answer, _ = child.communicate(timeout=60)
-        assert answer.split() == ["EngineFailed", "EngineFailed"], answer
+        assert self.last_words(child).split() == ["EngineFailed", "EngineFailed"]
         assert (index.info().applied_through, list(index.scan())) == (1, [story(1)])
         index.write([story(2, version=2)], applied_through=2)
         assert index.search(Query()).total == 2

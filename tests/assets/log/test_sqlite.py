@@ -327,9 +327,11 @@ def test_a_writer_gets_its_turn_beside_one_that_never_pauses(path: Path) -> None
 
 def test_an_append_wakes_who_waits_on_the_same_instance(log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assets.log.sqlite.FOLLOW_POLL_SECONDS", 3_600)
+    begun = time.monotonic()
     waiter = Waiter(log, -1)
     fill(log, 1)
     assert waiter.result() == 0
+    assert time.monotonic() - begun < 50  # it gives up after 60
 
 
 def test_waiting_does_not_spin(log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> None:
