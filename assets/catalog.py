@@ -156,12 +156,13 @@ def _parse_kinds(files: Mapping[str, str], problems: list[CatalogProblem]) -> di
             older.setdefault(match[1], {})[int(match[2])] = name
     kinds: dict[str, Kind] = {}
     for kind, name in current.items():
-        versions = [files[file] for _, file in sorted(older.get(kind, {}).items())]
+        versions = {file: files[file] for _, file in sorted(older.get(kind, {}).items())}
         try:
             kinds[kind] = parse_kind(kind, files[name], versions)
         except SchemaProblem as problem:
-            line = problem.line if problem.line is not None else _line_of(files[name], *problem.needles)
-            problems.append(CatalogProblem(name, line, problem.problem, problem.remedy))
+            file = problem.file or name
+            line = problem.line if problem.line is not None else _line_of(files[file], *problem.needles)
+            problems.append(CatalogProblem(file, line, problem.problem, problem.remedy))
     for kind, versions in older.items():
         if kind not in current:
             problems.append(

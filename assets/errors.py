@@ -145,3 +145,5 @@ class SchemaProblem(TerminalError):
         self.remedy = remedy
         self.needles = needles
         self.line = line
+        self.file: str | None = None
+        """Where it is, when that is not the kind's present schema."""

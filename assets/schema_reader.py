@@ -1,7 +1,7 @@
 """Reading schemas: Avro's JSON to kinds, with every rule of ours and of Avro's that is broken named and placed."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 import fastavro
@@ -22,23 +22,24 @@ _NAME_REMEDY: Final = "Use letters, digits and _, no digit first"
 _SHORT_CHARACTERS: Final = 40
 
 
-def parse_kind(kind: str, text: str, older: Sequence[str]) -> Kind:
-    """The kind in an Avro schema's text, and in its earlier versions' texts.
+def parse_kind(kind: str, text: str, older: Mapping[str, str]) -> Kind:
+    """The kind in an Avro schema's text, and in its earlier versions' texts by file, oldest first.
 
     Raises:
         SchemaProblem: at the first thing wrong.
     """
     record, schema, parsed = _read(kind, text)
     versions: list[str] = []
-    for number, version in enumerate(older, 1):
+    for file, version in older.items():
         try:
             old_record, old, _ = _read(kind, version)
         except SchemaProblem as problem:
-            raise SchemaProblem(f"version {number} of {kind}: {problem.problem}", problem.remedy) from None
+            problem.file = file
+            raise
         reason = incompatibility(record, old_record)
         if reason is not None:
             raise SchemaProblem(
-                f"it can't read messages of version {number}: {reason}",
+                f"it can't read messages of {file}: {reason}",
                 "Give new fields a default and keep the types of old ones",
                 f'"{reason.split()[0].rpartition(".")[2]}"',
             )

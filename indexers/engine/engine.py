@@ -116,7 +116,7 @@ class Engine:
         with self._writing:
             state = self._present()
             with _failures(self._url):
-                writer = self._writer = self._writer or self._index.writer(WRITE_HEAP_BYTES, 1)
+                writer = self._writer = self._writer or self._open_writer()
             try:
                 self._upsert(writer, state, views, repair=repair)
                 with _failures(self._url):
@@ -128,6 +128,12 @@ class Engine:
                     self._writer = None
                 raise
             self._reload()
+
+    def _open_writer(self) -> tantivy.IndexWriter:
+        writer = self._index.writer(WRITE_HEAP_BYTES, 1)
+        # A writer killed in a commit leaves files with the number of that commit, and the next one takes it again.
+        writer.garbage_collect_files()
+        return writer
 
     def _add_all(self, writer: tantivy.IndexWriter, parts: Iterable[tuple[BinaryIO, str]]) -> int:
         count = 0

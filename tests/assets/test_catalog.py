@@ -1,15 +1,21 @@
 """A bad catalog is explained by file, line and remedy, as a person sees it here; a good one of any shape is taken."""
 
+import copy
 import json
 import re
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assets.catalog import content_types, load_catalog, newsroom_catalog, parse_catalog
 from assets.codec import Codec
 from assets.errors import InvalidCatalog
+from assets.model import RegisteredSchema
+from tests.support.strategies import Choices, catalog
 
 Json = Any
 
@@ -471,15 +477,40 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 FILES: list[tuple[dict[str, str], str]] = [
-    ({"views.toml": ""}, "kinds: there is no kind. Add kinds/NAME.avsc with an Avro record."),
-    ({"views.toml": "", "kinds/2019.avsc": "{}"}, "kinds/2019.avsc: the file's name is not KIND.avsc or KIND.VERSION.avsc. Rename it."),
-    ({**KINDS, "views.toml": "", "kinds/image.v1.avsc": IMAGE}, "kinds/image.v1.avsc: the file's name is not KIND.avsc or KIND.VERSION.avsc. Rename it."),
-    ({**KINDS, "views.toml": "", "kinds/video.1.avsc": IMAGE}, "kinds/video.1.avsc: there is no kinds/video.avsc. Add the current schema."),
-    ({**KINDS, "views.toml": "", "kinds/image.1.avsc": "{"}, "kinds/image.avsc: version 1 of image: not JSON: unexpected end of data. Correct the syntax."),
-    ({**KINDS, "views.toml": "", "kinds/image.1.avsc": IMAGE.replace('"string"', '"int"', 1)}, ("kinds/image.avsc:5: it can't read messages of version 1: url was int, is string. Give new fields a "
-"default and keep the types of old ones.")),
-    ({**KINDS, "views.toml": "", "kinds/image.2.avsc": IMAGE.replace('"sizes"', '"size"', 1)}, ("kinds/image.avsc:6: it can't read messages of version 1: sizes is new and has no default. Give new "
-"fields a default and keep the types of old ones.")),
+    (
+        {"views.toml": ""},
+        "kinds: there is no kind. Add kinds/NAME.avsc with an Avro record.",
+    ),
+    (
+        {"views.toml": "", "kinds/2019.avsc": "{}"},
+        "kinds/2019.avsc: the file's name is not KIND.avsc or KIND.VERSION.avsc. Rename it.",
+    ),
+    (
+        {**KINDS, "views.toml": "", "kinds/image.v1.avsc": IMAGE},
+        "kinds/image.v1.avsc: the file's name is not KIND.avsc or KIND.VERSION.avsc. Rename it.",
+    ),
+    (
+        {**KINDS, "views.toml": "", "kinds/video.1.avsc": IMAGE},
+        "kinds/video.1.avsc: there is no kinds/video.avsc. Add the current schema.",
+    ),
+    (
+        {**KINDS, "views.toml": "", "kinds/image.1.avsc": "{\n"},
+        "kinds/image.1.avsc:2: not JSON: unexpected end of data. Correct the syntax.",
+    ),
+    (
+        {**KINDS, "views.toml": "", "kinds/image.7.avsc": IMAGE.replace('"sizes"', '"a size"')},
+        'kinds/image.7.avsc:6: a field of image has the "name" "a size". Use letters, digits and _, no digit first.',
+    ),
+    (
+        {**KINDS, "views.toml": "", "kinds/image.1.avsc": IMAGE.replace('"string"', '"int"', 1)},
+        "kinds/image.avsc:5: it can't read messages of kinds/image.1.avsc: url was int, is string."
+        " Give new fields a default and keep the types of old ones.",
+    ),
+    (
+        {**KINDS, "views.toml": "", "kinds/image.2.avsc": IMAGE.replace('"sizes"', '"size"', 1)},
+        "kinds/image.avsc:6: it can't read messages of kinds/image.2.avsc: sizes is new and has no default."
+        " Give new fields a default and keep the types of old ones.",
+    ),
     # Every problem of every file, but not what only follows from another.
     (
         {
@@ -495,11 +526,11 @@ FILES: list[tuple[dict[str, str], str]] = [
                 root = "image"
             """,
         },
-        (
-            "kinds/image.avsc:8: not JSON: unexpected character, expected ',' or ']'. Correct the syntax.\n"
-            ("kinds/byline.avsc:6: place refers to the kind person, which is not in the catalog. Add "\n"kinds/person.avsc or correct `kinds`.\n")
-            ("views.toml:4: view story expands 'image', but article has no field 'image'. There are about, at, "\n"body, headline, images, words.")
-        ),
+        "kinds/image.avsc:8: not JSON: unexpected character, expected ',' or ']'. Correct the syntax.\n"
+        "kinds/byline.avsc:6: place refers to the kind person, which is not in the catalog."
+        " Add kinds/person.avsc or correct `kinds`.\n"
+        "views.toml:4: view story expands 'image', but article has no field 'image'."
+        " There are about, at, body, headline, images, words.",
     ),
 ]
 
@@ -523,7 +554,55 @@ def test_a_path_that_means_two_things_in_a_union_is_explained() -> None:
         '    {"name": "more", "type": {"type": "map", "values": "string"}}]}]}',
     )
     views = '[views.v]\nroot = "thing"\nexpand = [\n"block.link",\n"block.more.x"]'
-    assert problems_of({"kinds/thing.avsc": schema, "views.toml": views}) == "?"
+    assert problems_of({"kinds/thing.avsc": schema, "views.toml": views}) == (
+        "views.toml:4: view v expands 'block.link', but 'link' is a reference in one of the types there and something"
+        " else in another. Rename one.\n"
+        "views.toml:5: view v expands 'block.more.x', but 'more' is a map in one of the types there and something else"
+        " in another. Rename one."
+    )
+
+
+# Whatever somebody writes into a schema: an explanation or a catalog, and one that the codec takes.
+PIECES: list[Json] = [None, True, 0, -1, 1.5, 2**40, "", "string", "record", "array", "map", "enum", "fixed", "uri", "*"]
+PIECES += ["a.b", "asset-ref", "timestamp-millis", "decimal", [], {}, ["null"], ["null", "string"], {"type": "array"}]
+KEYS = ["type", "items", "values", "name", "fields", "default", "symbols", "size", "logicalType", "kinds", "aliases"]
+KEYS += ["namespace", "scale", "precision", "doc"]
+
+
+def places(value: Json) -> list[tuple[Json, Json]]:
+    """Every place in a JSON value: the object or array, and the key or index in it."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, inner in entries for place in [(value, key), *places(inner)]]
+
+
+@settings(max_examples=500)
+@given(st.integers(0, 2**32 - 1))
+def test_any_schema_is_taken_or_explained(seed: int) -> None:
+    random = Random(seed)
+    files = dict(catalog(Choices(random)).files)
+    name = random.choice([name for name in files if name.endswith(".avsc")])
+    schema = json.loads(files[name])
+    for _ in range(random.randint(1, 3)):
+        inside, key = random.choice(places(schema))
+        other, copied = random.choice(places(schema))
+        piece = copy.deepcopy(random.choice([*PIECES, other[copied]]))
+        match random.randrange(3):
+            case 0 if isinstance(inside, dict):
+                inside[random.choice(KEYS)] = piece
+            case 1:
+                del inside[key]
+            case _:
+                inside[key] = piece
+        if not schema:
+            break
+    files[name] = json.dumps(schema)
+    try:
+        made = parse_catalog(files)
+    except InvalidCatalog as error:
+        assert all(problem.problem and problem.remedy for problem in error.problems)
+        return
+    for kind in made.kinds.values():
+        Codec(made.kinds, [RegisteredSchema(1, kind.name, 1, kind.text)])
 
 
 # -------------------------------------------------------------------------------------------------------- good catalogs
@@ -581,10 +660,10 @@ def test_a_good_catalog_of_an_odd_shape_is_taken(shape: str, tmp_path: Path) -> 
 
 
 def test_the_built_in_catalog_is_good() -> None:
-    catalog = newsroom_catalog()
-    assert {"article", "image", "byline", "tag"} <= catalog.kinds.keys()
-    assert "story" in catalog.views
-    assert catalog.references == "reject"
+    built_in = newsroom_catalog()
+    assert {"article", "image", "byline", "tag"} <= built_in.kinds.keys()
+    assert "story" in built_in.views
+    assert built_in.references == "reject"
 
 
 # --------------------------------------------------------------------------------------------------------------- digest
@@ -645,6 +724,6 @@ def test_an_earlier_schema_or_another_order_of_files_is_the_same_digest() -> Non
     ],
 )
 def test_a_search_path_leads_through_what_is_expanded(expand: list[str], path: str, classes: list[str]) -> None:
-    catalog = parse_catalog({**KINDS, "views.toml": f'[views.a]\nroot = "article"\nexpand = {json.dumps(expand)}'})
-    found = content_types(catalog.kinds, catalog.views["a"], path)
+    made = parse_catalog({**KINDS, "views.toml": f'[views.a]\nroot = "article"\nexpand = {json.dumps(expand)}'})
+    found = content_types(made.kinds, made.views["a"], path)
     assert [type_.search_class for type_ in found] == classes

@@ -39,7 +39,7 @@ def one(type_: Json, **more: Json) -> Json:
 
 
 def kind_of(schema: Json) -> Kind:
-    return parse_kind("thing", json.dumps(schema), [])
+    return parse_kind("thing", json.dumps(schema), {})
 
 
 def codec_of(schema: Json, *older: Json) -> Codec:

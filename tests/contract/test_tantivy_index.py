@@ -1,6 +1,7 @@
 """`tantivy:PATH` keeps the index contract, and its folder in order."""
 
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,23 @@ class TestTantivyIndex(SharedIndexContract):
             self.load(index, [story(1)])
         (generation,) = Path(index.url.removeprefix("tantivy:"), "generations").iterdir()
         assert generation.name == index.info().generation
+
+    def test_a_commit_killed_before_its_last_step_does_not_hinder_the_next(self) -> None:
+        index = self.new([story(number) for number in range(9)])
+        index.write([story(1, version=1)], applied_through=1)
+        index.close()
+        (generation,) = Path(index.url.removeprefix("tantivy:"), "generations").iterdir()
+        before = shutil.copytree(generation, self.tmp_path / "before")
+        index.write([story(2, version=2)], applied_through=2)
+        index.close()
+        for file in before.iterdir():
+            if file.name == "meta.json" or not (generation / file.name).exists():
+                shutil.copy2(file, generation)
+        again = open_index(index.url)
+        assert again.info().applied_through == 1
+        again.write([story(2, version=3)], applied_through=3)
+        again.close()
+        assert (index.info().applied_through, index.info().live["story"]) == (3, 9)
 
     def test_a_folder_with_other_things_in_it_is_not_taken(self) -> None:
         (self.tmp_path / "thesis.txt").write_text("years of work")

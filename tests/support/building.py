@@ -40,7 +40,7 @@ class Publication:
         for kind in self.catalog.kinds.values():
             self._register(kind, is_older=False)
         for name, text in self.older.items():
-            kind = parse_kind(name, text, [])
+            kind = parse_kind(name, text, {})
             if kind.text == self.catalog.kinds[name].text:
                 self._writers[name, True] = self._writers[name, False]
             else:
