@@ -268,9 +268,10 @@ class _Attempt:
         """Each message of a transaction that refers to what nobody has published, and its references to that."""
         if not self._absent:
             return []
-        absent = self._absent.difference(message.draft.uri for message in messages if message.draft.value is not None)
+        # The absent may be many, the messages are few: the sets are asked, not copied.
+        absent, own = self._absent, {message.draft.uri for message in messages if message.draft.value is not None}
         found = (
-            (number, [reference for reference in message.references if reference.uri in absent])
+            (number, [found for found in message.references if found.uri in absent and found.uri not in own])
             for number, message in enumerate(messages)
         )
         return [(number, references) for number, references in found if references]

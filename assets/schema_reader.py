@@ -17,7 +17,9 @@ from assets.schema_defaults import read_default
 _FIELD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _NAME: Final = re.compile(rf"{_FIELD.pattern[:-2]}(\.{_FIELD.pattern[:-2]})*\Z")
 _PRIMITIVES: Final = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
-_TYPE_REMEDY: Final = f"Use {', '.join(_PRIMITIVES)}, the name of a type declared before, an object or an array of types"
+_TYPE_REMEDY: Final = (
+    f"Use {', '.join(_PRIMITIVES)}, the name of a type declared before, an object or an array of types"
+)
 _NAME_REMEDY: Final = "Use letters, digits and _, no digit first"
 _SHORT_CHARACTERS: Final = 40
 

@@ -16,9 +16,9 @@ from assets.model import NEVER, Message, check_uri, kind_of
 from denormalizer.dependencies import Referrers, dependents
 from denormalizer.errors import OutOfOrder
 from denormalizer.expansion import Asset, Bounds, Expander
-from denormalizer.fragments import Rendered, Renderer
+from denormalizer.fragments import Renderer
 from denormalizer.limits import PENDING_VERSIONS_MAX
-from denormalizer.plan import Plan, ViewPlan
+from denormalizer.plan import Plan
 from denormalizer.view import View
 
 Decode = Callable[[str, bytes], dict[str, Any]]
@@ -51,17 +51,21 @@ class DeadLetter(NamedTuple):
 
 
 class _Pending(Asset):
-    """An asset of another shard that no view has asked for yet: not decoded."""
+    """An asset that no view has asked for yet: not decoded."""
 
-    __slots__ = ("previous", "value", "versions")
+    __slots__ = ("owned", "previous", "value", "versions")
 
-    def __init__(self, uri: str, kind: str, offset: int, value: bytes, previous: Asset | None) -> None:
-        super().__init__(uri, kind, offset, None)
+    def __init__(self, kind: str, offset: int, value: bytes, previous: Asset | None, *, owned: bool) -> None:
+        # Not as an asset is made: nothing asks a pending one for its content or source.
+        self.kind = kind
+        self.offset = offset
         self.value = value
         self.previous = previous
         """What stands if this one turns out not to decode."""
         self.versions: int = previous.versions + 1 if isinstance(previous, _Pending) else 1
         """How many are pending, this one included."""
+        self.owned = owned
+        """Whether this shard reports it when it turns out not to decode."""
 
 
 class Fold:
@@ -79,8 +83,7 @@ class Fold:
         self._contiguous = contiguous
         self._renderer = Renderer(plan)
         self._assets: dict[str, Asset] = {}
-        # One shard owns every URI, so that nothing is pending: the dictionary itself is the quickest lookup.
-        self._expander = Expander(self._assets.get if shard.count == 1 else self._lookup, bounds)
+        self._expander = Expander(self._lookup, bounds)
         self._changed: dict[str, None] = {}
         self._referrers: Referrers | None = None
         self._emitted_through: int | None = None
@@ -124,35 +127,33 @@ class Fold:
                 before = assets.get(uri)
                 if before is None and not self._is_uri(message, owned=owned):
                     continue
+                if isinstance(before, _Pending) and (owned or before.versions == PENDING_VERSIONS_MAX):
+                    # This shard must say of each of its own messages whether it can be read.
+                    before = self._settle(uri, before)
                 value = message.value
                 if value is None:
                     assets[uri] = Asset(uri, kind, offset, None)
-                elif owned:
-                    rendered = self._render(message, kind)
-                    if rendered is None:
-                        continue
-                    assets[uri] = Asset(uri, kind, offset, rendered)
                 else:
-                    if isinstance(before, _Pending) and before.versions == PENDING_VERSIONS_MAX:
-                        before = self._settle(uri, before)
-                    assets[uri] = _Pending(uri, kind, offset, value, before)
+                    assets[uri] = _Pending(kind, offset, value, before, owned=owned)
                 if changed is not None:
                     changed[uri] = None
         finally:
             self.watermark = watermark
 
-    def emit(self) -> Iterator[View]:
+    def emit(self, *, last: bool = False) -> Iterator[View]:
         """The views that changed since the last emission, at the present watermark.
 
-        To be taken to its end before more is applied; one given up half-way is emitted again, whole.
+        To be taken to its end before more is applied; one given up half-way is emitted again, whole. Of the messages
+        emitted, those that can't be read are among the dead letters by its end.
+
+        Args:
+            last: Nothing will be applied any more. Then what has been emitted need not be kept.
         """
         self._expander.forget()
-        for view, uri in self._dirty():
-            root = self._lookup(uri)
-            if root is not None:
-                emitted = self._expander.expand(view, uri, root)
-                if self._emitted_through is None or emitted.version > self._emitted_through:
-                    yield emitted
+        if self._emitted_through is None:
+            yield from self._emit_all(keep_all=not last)
+        else:
+            yield from self._emit_changed(self._emitted_through)
         self._emitted_through = self.watermark
         self._changed.clear()
 
@@ -166,22 +167,30 @@ class Fold:
                 if uri in orjson.loads(found.sources):
                     yield found
 
-    def _dirty(self) -> Iterator[tuple[ViewPlan, str]]:
-        """The views to expand, by definition and root URI."""
+    def _emit_all(self, *, keep_all: bool) -> Iterator[View]:
+        """Every view of this shard: who refers to whom need not be known. Where it is, it stays so."""
+        if self._referrers is not None:
+            self._indexed_referrers()
         roots = self._plan.roots
-        if self._emitted_through is None:
-            # The first emission is of every view: who refers to whom need not be known. Where it is, it stays so.
-            if self._referrers is not None:
-                self._indexed_referrers()
-            for uri, asset in list(self._assets.items()):
-                if asset.kind in roots and self._shard.owns(uri):
+        for uri, asset in list(self._assets.items()):
+            if asset.kind in roots and self._shard.owns(uri):
+                # A root that no view refers to is used here and nowhere else.
+                keep = keep_all or asset.kind in self._plan.dependencies
+                root = self._lookup(uri) if keep else self._settle(uri, asset, keep=False)
+                if root is not None:
                     for view in roots[asset.kind]:
-                        yield view, uri
-            return
-        referrers = self._indexed_referrers()
-        for view, uri in dependents(self._plan, referrers, self._changed):
-            if self._shard.owns(uri):
-                yield view, uri
+                        yield self._expander.expand(view, uri, root)
+        for uri, asset in list(self._assets.items()):
+            if isinstance(asset, _Pending) and asset.owned and asset.kind not in roots:
+                self._settle(uri, asset)
+
+    def _emit_changed(self, emitted_through: int) -> Iterator[View]:
+        for view, uri in dependents(self._plan, self._indexed_referrers(), self._changed):
+            root = self._lookup(uri) if self._shard.owns(uri) else None
+            if root is not None:
+                emitted = self._expander.expand(view, uri, root)
+                if emitted.version > emitted_through:
+                    yield emitted
 
     def _indexed_referrers(self) -> Referrers:
         changed: Iterable[str] = self._changed
@@ -198,19 +207,21 @@ class Fold:
         asset = self._assets.get(uri)
         return self._settle(uri, asset) if type(asset) is _Pending else asset
 
-    def _settle(self, uri: str, pending: Asset | None) -> Asset | None:
-        """Decode an asset of another shard, now that it is asked for; that shard reports what can't be read."""
+    def _settle(self, uri: str, pending: Asset | None, *, keep: bool = True) -> Asset | None:
+        """Decode and render an asset, now that it is asked for; what can't be read, its own shard reports."""
         asset = pending
         while isinstance(asset, _Pending):
             try:
                 rendered = self._renderer.render(asset.kind, uri, self._decode(asset.kind, asset.value))
-            except (Undecodable, TypeError, ValueError):
+            except (Undecodable, TypeError, ValueError) as error:
+                if asset.owned:
+                    self.dead_letters.append(_letter(uri, asset, error))
                 asset = asset.previous
             else:
                 asset = Asset(uri, asset.kind, asset.offset, rendered)
         if asset is None:
             del self._assets[uri]
-        else:
+        elif keep:
             self._assets[uri] = asset
         return asset
 
@@ -225,14 +236,8 @@ class Fold:
             return False
         return True
 
-    def _render(self, message: Message, kind: str) -> list[Rendered] | None:
-        """The message's asset, rendered; None, and a dead letter, when it can't be read."""
-        assert message.value is not None
-        try:
-            return self._renderer.render(kind, message.uri, self._decode(kind, message.value))
-        except Undecodable as error:
-            letter = DeadLetter(message.offset, message.uri, error.code, error.reason, message.value)
-        except (TypeError, ValueError) as error:
-            letter = DeadLetter(message.offset, message.uri, "unrenderable", str(error), message.value)
-        self.dead_letters.append(letter)
-        return None
+
+def _letter(uri: str, asset: _Pending, error: Exception) -> DeadLetter:
+    if isinstance(error, Undecodable):
+        return DeadLetter(asset.offset, uri, error.code, error.reason, asset.value)
+    return DeadLetter(asset.offset, uri, "unrenderable", str(error), asset.value)

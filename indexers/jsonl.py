@@ -4,21 +4,21 @@ A write makes the whole file again: this index is for taking views out, not for 
 an index of it in memory.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import BinaryIO, get_args
 
 from assets.catalog import Catalog
-from denormalizer.view import View
+from denormalizer.view import State, View
 from indexers import files
 from indexers.described_file import DescribedFile, Meta, beside
 from indexers.documents import document_id
 from indexers.engine import Engine
 from indexers.errors import EngineFailed, InvalidRecord, NoIndex, UnknownView, UnusableIndex
 from indexers.generations import NEVER_LOADED, Description, describe
-from indexers.port import IndexInfo, Query, Results
+from indexers.port import Counts, IndexInfo, Query, Results
 from indexers.records import check_end, open_part, read_content, read_lines, read_record
 
 _Counts = tuple[dict[str, int], dict[str, int]]
@@ -54,10 +54,12 @@ class JsonlIndex:
         description = meta.description
         return IndexInfo(meta.applied_through, description.catalog_digest, description.generation, live, gone)
 
-    def load(self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int) -> IndexInfo:
+    def load(
+        self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int, counted: Counts | None = None
+    ) -> IndexInfo:
         with self._writing:
             self._take_lock()
-            self._replace(lambda path: _join(parts, path), describe(catalog), catalog, applied_through)
+            self._replace(lambda path: _join(parts, path), describe(catalog), catalog, applied_through, counted)
         return self.info()
 
     def write(self, views: Iterable[View], *, applied_through: int, repair: bool = False) -> None:
@@ -114,13 +116,25 @@ class JsonlIndex:
             return self._built[1]
 
     def _replace(
-        self, write: Callable[[Path], None], description: Description, catalog: Catalog, applied_through: int
+        self,
+        write: Callable[[Path], None],
+        description: Description,
+        catalog: Catalog,
+        applied_through: int,
+        known: Counts | None = None,
     ) -> None:
-        """Put what `write` makes in place of the file, once it is seen to be records of the catalog."""
+        """Put what `write` makes in place of the file, once it is known or seen to be records of the catalog."""
         counted: list[_Counts] = []
 
         def write_and_count(path: Path) -> None:
             write(path)
+            if known is not None:
+                none: Mapping[State, int] = {"live": 0, "gone": 0}
+                live, gone = (
+                    {view: known.get(view, none)[state] for view in catalog.views} for state in get_args(State)
+                )
+                counted.append((live, gone))
+                return
             with path.open("rb") as file:
                 counted.append(_count(file, str(path), catalog))
 

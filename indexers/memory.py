@@ -9,7 +9,7 @@ from denormalizer.view import View
 from indexers.engine import Engine
 from indexers.errors import NoIndex
 from indexers.generations import NEVER_LOADED, describe
-from indexers.port import IndexInfo, Query, Results
+from indexers.port import Counts, IndexInfo, Query, Results
 from indexers.records import open_parts
 
 _shared: dict[str, "MemoryIndex"] = {}
@@ -35,7 +35,14 @@ class MemoryIndex:
     def info(self) -> IndexInfo:
         return self._engine.info() if self._engine is not None else NEVER_LOADED
 
-    def load(self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int) -> IndexInfo:
+    def load(
+        self,
+        parts: Sequence[Path],
+        *,
+        catalog: Catalog,
+        applied_through: int,
+        counted: Counts | None = None,  # noqa: ARG002 - each record is looked at anyway
+    ) -> IndexInfo:
         with self._loading:
             engine = Engine.create(None, catalog, describe(catalog).generation, self._url)
             engine.load(open_parts(parts), applied_through)

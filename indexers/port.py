@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from assets.catalog import Catalog
-from denormalizer.view import View
+from denormalizer.view import State, View
 from indexers.query import Expression
 
 Sort = Literal["relevance", "newest", "oldest"]
+
+
+Counts = Mapping[str, Mapping[State, int]]
+"""View name to its records by state."""
 
 
 class IndexInfo(NamedTuple):
@@ -110,11 +114,16 @@ class Index(Protocol):
         """What the index says about itself."""
         ...
 
-    def load(self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int) -> IndexInfo:
+    def load(
+        self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int, counted: Counts | None = None
+    ) -> IndexInfo:
         """Replace everything by the view records in these files (JSON lines, each view of a URI at most once).
 
         At once: whoever reads sees all of the old or all of the new, also when this process is killed on the way;
         the next load clears away what was left behind. The parts are the index's from here on: it may move them.
+
+        `counted` is from whoever made the parts and knows what is in them: an index that need not look at each record
+        then takes them as they are.
 
         Raises:
             InvalidRecord: what stands in a part is no view record of the catalog; the old content stays.

@@ -23,7 +23,7 @@ from indexers.engine import Engine
 from indexers.errors import CorruptIndex, EngineFailed, NoIndex, UnusableIndex
 from indexers.generations import NEVER_LOADED, Description, describe
 from indexers.limits import OPEN_ATTEMPTS_MAX
-from indexers.port import IndexInfo, Query, Results
+from indexers.port import Counts, IndexInfo, Query, Results
 from indexers.records import open_parts
 
 _DESCRIPTION: Final = "generation.json"
@@ -54,7 +54,14 @@ class TantivyIndex:
         except NoIndex:
             return NEVER_LOADED
 
-    def load(self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int) -> IndexInfo:
+    def load(
+        self,
+        parts: Sequence[Path],
+        *,
+        catalog: Catalog,
+        applied_through: int,
+        counted: Counts | None = None,  # noqa: ARG002 - each record is looked at anyway
+    ) -> IndexInfo:
         with self._writing:
             self._prepare()
             self._lock.take()

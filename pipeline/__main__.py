@@ -4,7 +4,7 @@ import logging
 import sys
 
 # Beam has things to say while it is imported.
-logging.basicConfig(level=logging.ERROR)
+logging.basicConfig(level=logging.CRITICAL)
 
 from pipeline.command import main  # noqa: E402
 

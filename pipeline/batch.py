@@ -21,6 +21,7 @@ from indexers import open_index
 from pipeline.errors import JobFailed
 from pipeline.job import Block, Job, Manifest, ShardResult
 from pipeline.shard import fold_shard
+from pipeline.worker import fold_in_process
 
 
 def build(pipeline: beam.Pipeline, job: Job) -> None:
@@ -47,10 +48,13 @@ class FoldShard(beam.DoFn):
     def process(self, element: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """See `fold_shard`."""
         job = Job(**self._settings)
-        result = asdict(fold_shard(job, Block(**element)))
-        for name, value in result.items():
-            if name != "shard":
-                Metrics.counter("publog", name).inc(value)
+        fold = fold_in_process if job.processes else fold_shard
+        result = asdict(fold(job, Block(**element)))
+        for name in ("messages", "bytes", "dead_letters", "bounded"):
+            Metrics.counter("publog", name).inc(result[name])
+        for view, states in result["views"].items():
+            for state, count in states.items():
+                Metrics.counter("publog", f"{view}_{state}").inc(count)
         yield job.id, result
 
 
@@ -69,14 +73,16 @@ class LoadIndex(beam.DoFn):
             raise JobFailed(f"the runner brought the results of shards {sorted(results)} of {job.shards}")
         index = open_index(job.index)
         try:
+            manifest = Manifest(job.id, job.last, [results[shard] for shard in sorted(results)])
             index.load(
                 [job.part(shard) for shard in range(job.shards)],
                 catalog=parse_catalog(job.catalog),
                 applied_through=job.last,
+                counted=manifest.views(),
             )
         finally:
             index.close()
-        write_manifest(job.manifest(), Manifest(job.id, job.last, [results[shard] for shard in sorted(results)]))
+        write_manifest(job.manifest(), manifest)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

@@ -46,4 +46,4 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     sys.stdout.buffer.write(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2) + b"\n")
-    return 1 if manifest.total("dead_letters") else 0
+    return 1 if manifest.dead_letters() else 0

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from denormalizer.view import State
+
 
 @dataclass(frozen=True)
 class Block:
@@ -29,6 +31,8 @@ class Job:
     shards: int
     folder: str
     """Where shards leave their parts."""
+    processes: bool = False
+    """Whether each shard is folded in a process of its own."""
 
     def part(self, shard: int) -> Path:
         """The view records of a shard, as JSON Lines."""
@@ -58,13 +62,17 @@ class ShardResult:
     shard: int
     messages: int
     """Read from the log."""
-    live: int
-    gone: int
+    views: dict[str, dict[State, int]]
+    """Written, by view and state."""
     bytes: int
     """Of its part."""
     dead_letters: int
-    bounded: int = 0
+    bounded: int
     """Views that were cut short at a bound."""
+
+    def total(self, state: State) -> int:
+        """Views of all kinds in a state."""
+        return sum(states[state] for states in self.views.values())
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,28 @@ class Manifest:
     last: int
     shards: list[ShardResult] = field(default_factory=list[ShardResult])
 
-    def total(self, name: str) -> int:
-        """The sum over the shards of one of their figures."""
-        return sum(getattr(shard, name) for shard in self.shards)
+    def views(self) -> dict[str, dict[State, int]]:
+        """Written by all shards, by view and state."""
+        views: dict[str, dict[State, int]] = {}
+        for shard in self.shards:
+            for view, states in shard.views.items():
+                sums = views.setdefault(view, {"live": 0, "gone": 0})
+                for state, count in states.items():
+                    sums[state] += count
+        return views
+
+    def total(self, state: State) -> int:
+        """Views of all kinds in a state."""
+        return sum(shard.total(state) for shard in self.shards)
+
+    def bytes(self) -> int:
+        """Of all parts."""
+        return sum(shard.bytes for shard in self.shards)
+
+    def dead_letters(self) -> int:
+        """Messages that could not be processed."""
+        return sum(shard.dead_letters for shard in self.shards)
+
+    def bounded(self) -> int:
+        """Views that were cut short at a bound."""
+        return sum(shard.bounded for shard in self.shards)

@@ -3,17 +3,17 @@
 # apache_beam has types in part only.
 # pyright: reportUnknownMemberType=false
 import fcntl
+import re
 import shutil
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from assets.catalog import Catalog
 from assets.log import open_log
@@ -22,7 +22,9 @@ from pipeline.batch import build, read_manifest
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters, parse_letters
 from pipeline.errors import JobFailed, JobRunning, UnusableJob
 from pipeline.job import Job, Manifest
-from pipeline.runners import choose
+from pipeline.runners import Choice, choose
+
+_WRAPPING: Final = re.compile(r"^(?:[\w.]+: )+| \[while running '.*'\]$")
 
 SHARDS_MAX: Final = 1_024
 PROGRESS_SECONDS: Final = 0.25
@@ -66,15 +68,21 @@ def run_batch(
     if not 1 <= shards <= SHARDS_MAX:
         raise UnusableJob(f"--shards {shards}: use a number from 1 to {SHARDS_MAX}")
     with _workplace(folder) as workplace:
-        opened = open_log(log, create=False)
-        try:
-            last = opened.last_offset()
-            job = Job(uuid4().hex, opened.url, _checked_index(index), catalog.files, last, shards, str(workplace))
-        finally:
-            opened.close()
         one_process = log.startswith("memory:") or index.startswith("memory:")
+        choice = choose(runner, shards, options, one_process=one_process)
+        with closing(open_log(log, create=False)) as opened, closing(open_index(index)) as target:
+            job = Job(
+                id=uuid4().hex,
+                log=opened.url,
+                index=target.url,
+                catalog=catalog.files,
+                last=opened.last_offset(),
+                shards=shards,
+                folder=str(workplace),
+                processes=choice.processes,
+            )
         with _watching(job, on_progress):
-            _submit(job, *choose(runner, shards, options, one_process=one_process))
+            _submit(job, choice)
         manifest = read_manifest(job.manifest())
         if manifest is None or manifest.job != job.id:
             raise JobFailed("the runner said it was done, but left no manifest; the index is as it was")
@@ -84,27 +92,23 @@ def run_batch(
         return manifest
 
 
-def _checked_index(url: str) -> str:
-    """The index's URL as other processes must know it; raises before any work is done when it can't be used."""
-    index = open_index(url)
+def _submit(job: Job, choice: Choice) -> None:
     try:
-        return index.url
-    finally:
-        index.close()
-
-
-def _submit(job: Job, runner: FnApiRunner | None, options: list[str]) -> None:
-    try:
-        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(options))
+        pipeline = beam.Pipeline(runner=choice.runner, options=PipelineOptions(choice.options))
     except (ValueError, ImportError) as error:
         raise UnusableJob(str(error)) from error
     try:
         build(pipeline, job)
         pipeline.run().wait_until_finish()
     except Exception as error:
-        # Beam wraps what a DoFn raised in errors of its own, runner by runner: the last line says what it was.
-        reason = str(error).strip().splitlines()
-        raise JobFailed(f"{type(error).__name__}: {reason[-1] if reason else 'no reason given'}") from error
+        raise JobFailed(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """What a DoFn said, without what Beam wraps it in, runner by runner."""
+    lines = str(error).strip().splitlines()
+    words = _WRAPPING.sub("", lines[-1]) if lines else ""
+    return words or f"the runner failed: {type(error).__name__}"
 
 
 @contextmanager

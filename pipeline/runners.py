@@ -1,29 +1,33 @@
-"""Runners: which one a batch goes to, and what it must be told (docs/adr says why)."""
+"""Runners: which one a batch goes to, and what it must be told (docs/adr/0006)."""
 
 # apache_beam has types in part only.
 # pyright: reportUnknownMemberType=false
 import argparse
-import shlex
-import sys
 from collections.abc import Sequence
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipeline.errors import UnusableJob
 
 HERE_NAMES: Final = frozenset({"", "DirectRunner", "FnApiRunner", f"{FnApiRunner.__module__}.FnApiRunner"})
 """What names the runner of this machine. Beam's `DirectRunner` may try to download another one; here it is this."""
 
-WORKER: Final = f"exec {shlex.quote(sys.executable)} -m pipeline.worker"
+
+class Choice(NamedTuple):
+    """Where a batch runs."""
+
+    runner: FnApiRunner | None
+    """None for the one that the options name."""
+    options: list[str]
+    """Beam's."""
+    processes: bool
+    """Whether each shard gets a process of its own from us."""
 
 
-def choose(
-    runner: str | None, shards: int, options: Sequence[str], *, one_process: bool
-) -> tuple[FnApiRunner | None, list[str]]:
-    """The runner of a batch, None for the one that the options name; and Beam's options.
+def choose(runner: str | None, shards: int, options: Sequence[str], *, one_process: bool) -> Choice:
+    """The runner of a batch.
 
     Args:
         runner: A runner's name or class, None for the default: Beam's FnApiRunner on this machine.
@@ -35,15 +39,13 @@ def choose(
         UnusableJob: when there is no such option; other runners than the default may know more than Beam does.
     """
     if (runner or "") not in HERE_NAMES:
-        return None, [f"--runner={runner}", *options]
+        return Choice(None, [f"--runner={runner}", *options], processes=False)
     _check(options)
     mode_given = any(option.startswith("--direct_running_mode") for option in options)
     if one_process or shards == 1 or mode_given:
-        return FnApiRunner(), list(options)
-    # Processes, not threads: the fold is Python, and threads would take turns. This is what Beam does for
-    # `--direct_running_mode=multi_processing`, with an entry of our own.
-    environment = cast("Any", SubprocessSDKEnvironment).from_command_string(WORKER)
-    return FnApiRunner(environment), [f"--direct_num_workers={shards}", *options]
+        return Choice(FnApiRunner(), list(options), processes=False)
+    # A thread of Beam's for each shard, that waits for a process. Beam's own `multi_processing` imports Beam in each.
+    return Choice(FnApiRunner(), [f"--direct_num_workers={shards}", *options], processes=True)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,8 +1,8 @@
 """One shard of a batch: read the log in order, fold, and leave the views in a part of its own."""
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
@@ -11,8 +11,10 @@ from assets.catalog import parse_catalog
 from assets.codec import Codec
 from assets.collector import paused_collector
 from assets.log import open_log
+from assets.model import NEVER
 from denormalizer.fold import Fold, Shard
 from denormalizer.plan import compile_catalog
+from denormalizer.view import State, View
 from pipeline.dead_letters import letter_line
 from pipeline.job import Block, Job, ShardResult
 
@@ -29,47 +31,57 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
     Doing it again gives the same bytes, so a runner may.
     """
     catalog = parse_catalog(job.catalog)
-    log = open_log(job.log, create=False)
-    try:
-        codec = Codec(catalog.kinds, log.schemas())
-        fold = Fold(
-            compile_catalog(catalog),
-            codec.decode,
-            shard=Shard(block.shard, block.shards),
-            contiguous=log.contiguous,
-        )
-        with paused_collector():
-            letters = 0
-            with _durable(job.letters(block.shard)) as file:
-                messages = log.read(0, block.last)
-                while True:
-                    before = fold.watermark
-                    fold.apply(islice(messages, STEP_MESSAGES))
-                    for letter in fold.dead_letters:
-                        file.write(letter_line(letter))
-                    letters += len(fold.dead_letters)
-                    fold.dead_letters.clear()
-                    if fold.watermark == before:
-                        break
-                    _report(job.progress(block.shard), fold.watermark, 0)
-            return _write_views(job, block, fold, letters)
-    finally:
-        log.close()
-
-
-def _write_views(job: Job, block: Block, fold: Fold, letters: int) -> ShardResult:
-    live = gone = bounded = size = 0
-    views = fold.emit()
-    with _durable(job.part(block.shard)) as file:
+    with (
+        closing(open_log(job.log, create=False)) as log,
+        paused_collector(),
+        _durable(job.letters(block.shard)) as letters,
+        _durable(job.part(block.shard)) as part,
+    ):
+        decode = Codec(catalog.kinds, log.schemas()).decode
+        shard = Shard(block.shard, block.shards)
+        fold = Fold(compile_catalog(catalog), decode, shard=shard, contiguous=log.contiguous)
+        counted = _Counted(letters, part)
+        messages = log.read(0, block.last)
+        before = NEVER - 1
+        while fold.watermark > before:
+            before = fold.watermark
+            fold.apply(islice(messages, STEP_MESSAGES))
+            counted.take_letters(fold)
+            _report(job.progress(block.shard), fold.watermark, 0)
+        views = fold.emit(last=True)
         while step := list(islice(views, STEP_VIEWS)):
-            lines = [view.to_line() for view in step]
-            lines.append(b"")
-            size += file.write(b"\n".join(lines))
-            live += sum(view.state == "live" for view in step)
-            gone += sum(view.state == "gone" for view in step)
-            bounded += sum(bool(view.bounds) for view in step)
-            _report(job.progress(block.shard), fold.watermark, live + gone)
-    return ShardResult(block.shard, fold.watermark + 1, live, gone, size, letters, bounded)
+            counted.take_views(step)
+            counted.take_letters(fold)
+            _report(job.progress(block.shard), fold.watermark, counted.views())
+        counted.take_letters(fold)
+        return ShardResult(
+            block.shard, fold.watermark + 1, counted.counts, counted.bytes, counted.dead_letters, counted.bounded
+        )
+
+
+class _Counted:
+    """Writes views and dead letters, and counts them."""
+
+    def __init__(self, letters: IO[bytes], part: IO[bytes]) -> None:
+        self._letters = letters
+        self._part = part
+        self.counts: dict[str, dict[State, int]] = {}
+        self.bytes = self.dead_letters = self.bounded = 0
+
+    def views(self) -> int:
+        return sum(sum(states.values()) for states in self.counts.values())
+
+    def take_views(self, views: Sequence[View]) -> None:
+        self.bytes += self._part.write(b"".join(view.to_line() + b"\n" for view in views))
+        for view in views:
+            states = self.counts.setdefault(view.view, {"live": 0, "gone": 0})
+            states[view.state] += 1
+            self.bounded += bool(view.bounds)
+
+    def take_letters(self, fold: Fold) -> None:
+        self._letters.writelines(map(letter_line, fold.dead_letters))
+        self.dead_letters += len(fold.dead_letters)
+        fold.dead_letters.clear()
 
 
 def _report(path: Path, watermark: int, views: int) -> None:

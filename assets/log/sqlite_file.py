@@ -103,24 +103,18 @@ def open_reader(path: Path, *, create: bool) -> sqlite3.Connection:
         LogBusy: another process keeps it locked.
     """
     _check_place(path, create=create)
-    with explained(path):
-        connection = _connect(path)
-        try:
-            # SQLite does not wait by itself when two make a log at once.
-            _when_free(connection, lambda: _check_content(connection, path, create=create), WRITER_WAIT_SECONDS_MAX)
-            connection.execute("PRAGMA query_only = ON")
-        except BaseException:
-            connection.close()
-            raise
+    with _connected(path) as connection:
+        # SQLite does not wait by itself when two make a log at once.
+        _when_free(connection, lambda: _check_content(connection, path, create=create), WRITER_WAIT_SECONDS_MAX)
+        connection.execute("PRAGMA query_only = ON")
     return connection
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
     """A connection that writes to a log which is there."""
-    with explained(path):
-        connection = _connect(path)
+    with _connected(path) as connection:
         connection.executescript(f"PRAGMA cache_size = -{_CACHE_KIB}; PRAGMA busy_timeout = 0;")  # `begin` waits
-        return connection
+    return connection
 
 
 def begin(connection: sqlite3.Connection, *, patiently: bool = True) -> None:
@@ -212,15 +206,24 @@ def _check_place(path: Path, *, create: bool) -> None:
             raise UnusableLog(f"{path} is no log of publog; give another path, or move that file away")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=WRITER_WAIT_SECONDS_MAX, isolation_level=None, check_same_thread=False)
-    # What was acknowledged is on the disk (on macOS only a full sync says so); nobody checkpoints but `move_wal`.
-    # Secure deletion, the default of some builds, would write zeros over what is never deleted here.
-    connection.executescript(
-        "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;"
-        " PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA trusted_schema = OFF;"
-    )
-    return connection
+@contextmanager
+def _connected(path: Path) -> Generator[sqlite3.Connection]:
+    """A connection, closed again if what is done with it first fails."""
+    with explained(path):
+        connection = sqlite3.connect(
+            path, timeout=WRITER_WAIT_SECONDS_MAX, isolation_level=None, check_same_thread=False
+        )
+        try:
+            # What was acknowledged is on the disk (on macOS only a full sync says so); no checkpoint but SqliteLog's own.
+            # Secure deletion, the default of some builds, would write zeros over what is never deleted here.
+            connection.executescript(
+                "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;"
+                " PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA trusted_schema = OFF;"
+            )
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
 
 
 def _check_content(connection: sqlite3.Connection, path: Path, *, create: bool) -> None:

@@ -119,15 +119,15 @@ def _sample(log: Log) -> None:
 
 
 def _run(settings: Settings, log: Log) -> None:
-    # Beam takes a second to import: only the command that needs it pays. It logs to the root logger from then on.
-    logging.basicConfig(level=logging.ERROR)
+    # Beam takes a second to import: only the command that needs it pays. It logs what it also raises.
+    logging.basicConfig(level=logging.CRITICAL)
     from pipeline.run import run_batch
 
     say("publog run --batch", style="dim")
     manifest = run_batch(log=log.url, index=settings.index, catalog=newsroom_catalog(), folder=settings.home)
     say(
         f"{manifest.last + 1} messages became {manifest.total('live')} live views"
-        f" and {manifest.total('gone')} tombstones, {manifest.total('bytes') / 1e3:,.0f} kB",
+        f" and {manifest.total('gone')} tombstones, {manifest.bytes() / 1e3:,.0f} kB",
         style="green",
     )
 

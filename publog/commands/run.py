@@ -35,8 +35,8 @@ def run(
         chosen = settings.load_catalog(opened)
         messages = opened.last_offset() + 1
         url = opened.url
-    # Beam takes a second to import: only the command that needs it pays. It logs to the root logger from then on.
-    logging.basicConfig(level=logging.ERROR)
+    # Beam takes a second to import: only the command that needs it pays. It logs what it also raises.
+    logging.basicConfig(level=logging.CRITICAL)
     from pipeline.run import Progress, run_batch
 
     with meter("denormalizing", "messages", messages) as progress:
@@ -54,18 +54,20 @@ def run(
             options=context.args,
             on_progress=show,
         )
-    letters = manifest.total("dead_letters")
+    letters = manifest.dead_letters()
     if json:
         write_json({**asdict(manifest), "dead_letters": letters})
     else:
         say(
             f"{messages:,} messages, {manifest.total('live'):,} live views and {manifest.total('gone'):,} gone, "
-            f"{manifest.total('bytes') / 1e6:,.1f} MB into {settings.index}",
+            f"{manifest.bytes() / 1e6:,.1f} MB into {settings.index}",
             style="green",
         )
         for result in manifest.shards:
-            say(f"  shard {result.shard}: {result.live + result.gone:,} views, {result.bytes / 1e6:,.1f} MB")
-        if bounded := manifest.total("bounded"):
+            say(
+                f"  shard {result.shard}: {result.total('live') + result.total('gone'):,} views, {result.bytes / 1e6:,.1f} MB"
+            )
+        if bounded := manifest.bounded():
             warn(f"{bounded:,} views were cut short at a bound; their records say so in `bounds`")
         if letters:
             warn(f"{letters:,} messages could not be processed: publog dead-letters list")

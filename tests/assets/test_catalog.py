@@ -342,32 +342,99 @@ def thing(*lines: str) -> str:
 
 
 SCHEMAS: list[tuple[str, str]] = [
-    ('{"type": "record",\n "name": "thing"\n "fields": []}', "kinds/thing.avsc:3: not JSON: unexpected character, expected ',' or '}'. Correct the syntax."),
-    ("[]", "kinds/thing.avsc: a kind's schema must be an Avro record. Write {\"type\": \"record\", \"name\": ...}."),
-    ('{"type": "enum", "name": "thing", "symbols": ["a"]}', "kinds/thing.avsc: a kind's schema must be an Avro record. Write {\"type\": \"record\", \"name\": ...}."),
-    ('{"type": "record", "fields": []}', 'kinds/thing.avsc:1: a record has the "name" null. Use letters, digits and _, no digit first.'),
-    ('{"type": "record",\n "name": "Thing", "fields": []}', "kinds/thing.avsc:2: the record's name is Thing, the file's thing. Make them the same."),
-    ('{"type": "record",\n "name": "thing"}', 'kinds/thing.avsc:2: record thing has no "fields". Write "fields": [...].'),
-    ('{"type": "record", "name": "thing", "namespace": "a-b", "fields": []}', 'kinds/thing.avsc:1: thing has the "namespace" "a-b". Use letters, digits and _, no digit first.'),
-    (thing('{"name": "a", "type": "int"},', '{"name": "uri", "type": "string"}'), "kinds/thing.avsc:3: a field is named uri. Rename it: every asset has its URI as `uri`."),
-    (thing('{"name": "a", "type": "int"},', '"b"'), 'kinds/thing.avsc:1: record thing has the field "b". Write {"name": ..., "type": ...}.'),
-    (thing('{"name": "a.b", "type": "int"}'), ('kinds/thing.avsc:2: a field of thing has the "name" "a.b". Use letters, digits and _, no digit '
-'first.')),
-    (thing('{"type": "int"}'), 'kinds/thing.avsc:1: a field of thing has the "name" null. Use letters, digits and _, no digit first.'),
-    (thing('{"name": "a", "type": "int"},', '{"name": "b", "type": "int"},', '{"name": "a", "type": "int"}'), "kinds/thing.avsc:4: record thing has two fields a. Rename one."),
-    (thing('{"name": "a", "type": "int"},', '{"name": "b"}'), 'kinds/thing.avsc:3: b has no "type". Write {"name": "b", "type": {"type": "string", ...}}.'),
-    (thing('{"name": "a", "type": "int"},', '{"name": "b", "type": "text"}'), ('kinds/thing.avsc:3: unknown type "text". Use null, boolean, int, long, float, double, bytes, '
-'string, the name of a type declared before, an object or an array of types.')),
-    (thing('{"name": "a", "type": {"type": "text"}}'), ('kinds/thing.avsc:2: unknown type "text". Use null, boolean, int, long, float, double, bytes, '
-'string, the name of a type declared before, an object or an array of types.')),
-    (thing('{"name": "a", "type": 5}'), ("kinds/thing.avsc:2: 5 is no type. Use null, boolean, int, long, float, double, bytes, string, the "
-"name of a type declared before, an object or an array of types.")),
-    (thing('{"name": "a", "type": {"name": "b"}}'), ('kinds/thing.avsc:2: {"name":"b"} is no type. Use null, boolean, int, long, float, double, bytes, '
-'string, the name of a type declared before, an object or an array of types.')),
-    (thing('{"name": "a", "type": {"type": "array"}}'), 'kinds/thing.avsc:2: an array has no "items". Say what it holds: "items": "string".'),
-    (thing('{"name": "a", "type": {"type": "map"}}'), 'kinds/thing.avsc:2: a map has no "values". Say what it holds: "values": "string".'),
-    (thing('{"name": "a", "type": {"type": "enum", "name": "e", "symbols": ["a", "b c"]}}'), 'kinds/thing.avsc:2: enum e has the "symbols" ["a","b c"]. Use letters, digits and _, no digit first.'),
-    (thing('{"name": "a", "type": {"type": "fixed", "name": "f", "size": -1}}'), 'kinds/thing.avsc:2: fixed f has the "size" -1. Give it a whole number of bytes.'),
+    (
+        '{"type": "record",\n "name": "thing"\n "fields": []}',
+        "kinds/thing.avsc:3: not JSON: unexpected character, expected ',' or '}'. Correct the syntax.",
+    ),
+    ("[]", 'kinds/thing.avsc: a kind\'s schema must be an Avro record. Write {"type": "record", "name": ...}.'),
+    (
+        '{"type": "enum", "name": "thing", "symbols": ["a"]}',
+        'kinds/thing.avsc: a kind\'s schema must be an Avro record. Write {"type": "record", "name": ...}.',
+    ),
+    (
+        '{"type": "record", "fields": []}',
+        'kinds/thing.avsc:1: a record has the "name" null. Use letters, digits and _, no digit first.',
+    ),
+    (
+        '{"type": "record",\n "name": "Thing", "fields": []}',
+        "kinds/thing.avsc:2: the record's name is Thing, the file's thing. Make them the same.",
+    ),
+    (
+        '{"type": "record",\n "name": "thing"}',
+        'kinds/thing.avsc:2: record thing has no "fields". Write "fields": [...].',
+    ),
+    (
+        '{"type": "record", "name": "thing", "namespace": "a-b", "fields": []}',
+        'kinds/thing.avsc:1: thing has the "namespace" "a-b". Use letters, digits and _, no digit first.',
+    ),
+    (
+        thing('{"name": "a", "type": "int"},', '{"name": "uri", "type": "string"}'),
+        "kinds/thing.avsc:3: a field is named uri. Rename it: every asset has its URI as `uri`.",
+    ),
+    (
+        thing('{"name": "a", "type": "int"},', '"b"'),
+        'kinds/thing.avsc:1: record thing has the field "b". Write {"name": ..., "type": ...}.',
+    ),
+    (
+        thing('{"name": "a.b", "type": "int"}'),
+        ('kinds/thing.avsc:2: a field of thing has the "name" "a.b". Use letters, digits and _, no digit first.'),
+    ),
+    (
+        thing('{"type": "int"}'),
+        'kinds/thing.avsc:1: a field of thing has the "name" null. Use letters, digits and _, no digit first.',
+    ),
+    (
+        thing('{"name": "a", "type": "int"},', '{"name": "b", "type": "int"},', '{"name": "a", "type": "int"}'),
+        "kinds/thing.avsc:4: record thing has two fields a. Rename one.",
+    ),
+    (
+        thing('{"name": "a", "type": "int"},', '{"name": "b"}'),
+        'kinds/thing.avsc:3: b has no "type". Write {"name": "b", "type": {"type": "string", ...}}.',
+    ),
+    (
+        thing('{"name": "a", "type": "int"},', '{"name": "b", "type": "text"}'),
+        (
+            'kinds/thing.avsc:3: unknown type "text". Use null, boolean, int, long, float, double, bytes, '
+            "string, the name of a type declared before, an object or an array of types."
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "text"}}'),
+        (
+            'kinds/thing.avsc:2: unknown type "text". Use null, boolean, int, long, float, double, bytes, '
+            "string, the name of a type declared before, an object or an array of types."
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": 5}'),
+        (
+            "kinds/thing.avsc:2: 5 is no type. Use null, boolean, int, long, float, double, bytes, string, the "
+            "name of a type declared before, an object or an array of types."
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": {"name": "b"}}'),
+        (
+            'kinds/thing.avsc:2: {"name":"b"} is no type. Use null, boolean, int, long, float, double, bytes, '
+            "string, the name of a type declared before, an object or an array of types."
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "array"}}'),
+        'kinds/thing.avsc:2: an array has no "items". Say what it holds: "items": "string".',
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "map"}}'),
+        'kinds/thing.avsc:2: a map has no "values". Say what it holds: "values": "string".',
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "enum", "name": "e", "symbols": ["a", "b c"]}}'),
+        'kinds/thing.avsc:2: enum e has the "symbols" ["a","b c"]. Use letters, digits and _, no digit first.',
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "fixed", "name": "f", "size": -1}}'),
+        'kinds/thing.avsc:2: fixed f has the "size" -1. Give it a whole number of bytes.',
+    ),
     (
         thing(
             '{"name": "a", "type": {"type": "enum", "name": "e", "symbols": ["a"]}},',
@@ -375,66 +442,143 @@ SCHEMAS: list[tuple[str, str]] = [
         ),
         "kinds/thing.avsc:3: e is declared twice. Write its name alone the second time.",
     ),
-    (thing('{"name": "a", "aliases": "b", "type": "int"}'), 'kinds/thing.avsc:2: a has the "aliases" "b". Write ["OLD_NAME"].'),
-    (thing(f'{{"name": "a", "type": {DEEP}}}'), "kinds/thing.avsc:2: types are nested more than 32 deep. Make it flatter."),
     (
-        thing('{"name": "a", "type": {"type": "record", "name": "node", "fields": [', '{"name": "next", "type": ["null", "node"]}]}}'),
-        ("kinds/thing.avsc:3: record node contains itself. Make the inner one an asset of its own and refer "
-"to it."),
+        thing('{"name": "a", "aliases": "b", "type": "int"}'),
+        'kinds/thing.avsc:2: a has the "aliases" "b". Write ["OLD_NAME"].',
     ),
-    (thing('{"name": "a", "type": {"type": "array", "items": "null"}}'), ("kinds/thing.avsc:2: items of an array take no bytes, so that a few bytes could stand for billions "
-"of them. Give them a type that holds something.")),
-    (thing('{"name": "a", "type": {"type": "map", "values": {"type": "record", "name": "n", "fields": []}}}'), ("kinds/thing.avsc:2: values of a map take no bytes, so that a few bytes could stand for billions of "
-"them. Give them a type that holds something.")),
-    (thing('{"name": "a", "type": "int"},', '{"name": "b", "type": "int", "default": "0"}'), "kinds/thing.avsc:3: the default of b does not fit its type. Correct the default."),
-    (thing('{"name": "b", "type": {"type": "enum", "name": "e", "symbols": ["a"]}, "default": "b"}'), "kinds/thing.avsc:2: the default of b does not fit its type. Correct the default."),
-    (thing('{"name": "b", "type": {"type": "array", "items": "int"}, "default": [1, "2"]}'), "kinds/thing.avsc:2: the default of b does not fit its type. Correct the default."),
     (
-        thing('{"name": "b", "type": {"type": "bytes", "logicalType": "decimal", "precision": 4}, "default": "\\u0000"}'),
-        "kinds/thing.avsc:2: a decimal can't have a default here. Use [\"null\", ...] with the default null.",
+        thing(f'{{"name": "a", "type": {DEEP}}}'),
+        "kinds/thing.avsc:2: types are nested more than 32 deep. Make it flatter.",
     ),
-    (thing('{"name": "b", "type": {"type": "bytes", "logicalType": "decimal", "precision": -4}}'), ("kinds/thing.avsc: not an Avro schema: decimal precision must be a positive integer, not -4. See the "
-"Avro specification, Schema Declaration.")),
-    (thing('{"name": "a", "type": []}'), "kinds/thing.avsc:2: a union offers nothing. Offer each type once, and something beside null."),
-    (thing('{"name": "a", "type": ["null"]}'), "kinds/thing.avsc:2: a union offers null. Offer each type once, and something beside null."),
-    (thing('{"name": "a", "type": ["int", "int"]}'), "kinds/thing.avsc:2: a union offers int, int. Offer each type once, and something beside null."),
-    (thing('{"name": "a", "type": ["null", ["int"]]}'), "kinds/thing.avsc:2: a union stands directly inside another. Make them one."),
+    (
+        thing(
+            '{"name": "a", "type": {"type": "record", "name": "node", "fields": [',
+            '{"name": "next", "type": ["null", "node"]}]}}',
+        ),
+        ("kinds/thing.avsc:3: record node contains itself. Make the inner one an asset of its own and refer to it."),
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "array", "items": "null"}}'),
+        (
+            "kinds/thing.avsc:2: items of an array take no bytes, so that a few bytes could stand for billions "
+            "of them. Give them a type that holds something."
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "map", "values": {"type": "record", "name": "n", "fields": []}}}'),
+        (
+            "kinds/thing.avsc:2: values of a map take no bytes, so that a few bytes could stand for billions of "
+            "them. Give them a type that holds something."
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": "int"},', '{"name": "b", "type": "int", "default": "0"}'),
+        "kinds/thing.avsc:3: the default of b does not fit its type. Correct the default.",
+    ),
+    (
+        thing('{"name": "b", "type": {"type": "enum", "name": "e", "symbols": ["a"]}, "default": "b"}'),
+        "kinds/thing.avsc:2: the default of b does not fit its type. Correct the default.",
+    ),
+    (
+        thing('{"name": "b", "type": {"type": "array", "items": "int"}, "default": [1, "2"]}'),
+        "kinds/thing.avsc:2: the default of b does not fit its type. Correct the default.",
+    ),
+    (
+        thing(
+            '{"name": "b", "type": {"type": "bytes", "logicalType": "decimal", "precision": 4}, "default": "\\u0000"}'
+        ),
+        'kinds/thing.avsc:2: a decimal can\'t have a default here. Use ["null", ...] with the default null.',
+    ),
+    (
+        thing('{"name": "b", "type": {"type": "bytes", "logicalType": "decimal", "precision": -4}}'),
+        (
+            "kinds/thing.avsc: not an Avro schema: decimal precision must be a positive integer, not -4. See the "
+            "Avro specification, Schema Declaration."
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": []}'),
+        "kinds/thing.avsc:2: a union offers nothing. Offer each type once, and something beside null.",
+    ),
+    (
+        thing('{"name": "a", "type": ["null"]}'),
+        "kinds/thing.avsc:2: a union offers null. Offer each type once, and something beside null.",
+    ),
+    (
+        thing('{"name": "a", "type": ["int", "int"]}'),
+        "kinds/thing.avsc:2: a union offers int, int. Offer each type once, and something beside null.",
+    ),
+    (
+        thing('{"name": "a", "type": ["null", ["int"]]}'),
+        "kinds/thing.avsc:2: a union stands directly inside another. Make them one.",
+    ),
     (
         thing(
             '{"name": "a", "type": [{"type": "map", "values": "int"},',
             '{"type": "record", "name": "n", "fields": [{"name": "x", "type": "int"}]}]}',
         ),
-        ("kinds/thing.avsc:2: a union offers map, n, and a value can't tell which it is. Give each record of "
-"a union a field that no other has, and offer no map beside them."),
+        (
+            "kinds/thing.avsc:2: a union offers map, n, and a value can't tell which it is. Give each record of "
+            "a union a field that no other has, and offer no map beside them."
+        ),
     ),
     (
         thing(
             '{"name": "a", "type": [{"type": "record", "name": "n", "fields": [{"name": "x", "type": "int"}]},',
             '{"type": "record", "name": "m", "fields": [{"name": "x", "type": "string"}]}]}',
         ),
-        ("kinds/thing.avsc:2: a union offers n, m, and a value can't tell which it is. Give each record of a "
-"union a field that no other has, and offer no map beside them."),
+        (
+            "kinds/thing.avsc:2: a union offers n, m, and a value can't tell which it is. Give each record of a "
+            "union a field that no other has, and offer no map beside them."
+        ),
     ),
-    (thing('{"name": "a", "type": ["long", {"type": "int", "logicalType": "date"}]}'), ("kinds/thing.avsc:2: a union offers long, date, and a value can't tell which it is. Offer one whole "
-"number, date or time.")),
-    (thing('{"name": "a", "type": "string", "logicalType": "asset-ref", "kinds": ["thing"]}'), ('kinds/thing.avsc:2: a has its "logicalType" beside its type. Write {"name": "a", "type": {"type": '
-'"string", ...}}.')),
-    (thing('{"name": "a", "type": {"type": "string", "logicalType": "asset-ref"}}'), ('kinds/thing.avsc:2: an asset-ref must be a string with the kinds it may point at. Write {"type": '
-'"string", "logicalType": "asset-ref", "kinds": ["image"]}.')),
-    (thing('{"name": "a", "type": {"type": "int", "logicalType": "asset-ref", "kinds": ["thing"]}}'), ('kinds/thing.avsc:2: an asset-ref must be a string with the kinds it may point at. Write {"type": '
-'"string", "logicalType": "asset-ref", "kinds": ["image"]}.')),
     (
-        thing('{"name": "a", "type": ["string", {"type": "array", "items": ["null",', '{"type": "string", "logicalType": "asset-ref", "kinds": ["thing"]}]}]}'),
-        ("kinds/thing.avsc:3: a union offers an asset-ref beside another type, so that a value can't tell "
-"which it is. Use [\"null\", asset-ref] or a field of its own."),
+        thing('{"name": "a", "type": ["long", {"type": "int", "logicalType": "date"}]}'),
+        (
+            "kinds/thing.avsc:2: a union offers long, date, and a value can't tell which it is. Offer one whole "
+            "number, date or time."
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": "string", "logicalType": "asset-ref", "kinds": ["thing"]}'),
+        (
+            'kinds/thing.avsc:2: a has its "logicalType" beside its type. Write {"name": "a", "type": {"type": '
+            '"string", ...}}.'
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "string", "logicalType": "asset-ref"}}'),
+        (
+            'kinds/thing.avsc:2: an asset-ref must be a string with the kinds it may point at. Write {"type": '
+            '"string", "logicalType": "asset-ref", "kinds": ["image"]}.'
+        ),
+    ),
+    (
+        thing('{"name": "a", "type": {"type": "int", "logicalType": "asset-ref", "kinds": ["thing"]}}'),
+        (
+            'kinds/thing.avsc:2: an asset-ref must be a string with the kinds it may point at. Write {"type": '
+            '"string", "logicalType": "asset-ref", "kinds": ["image"]}.'
+        ),
+    ),
+    (
+        thing(
+            '{"name": "a", "type": ["string", {"type": "array", "items": ["null",',
+            '{"type": "string", "logicalType": "asset-ref", "kinds": ["thing"]}]}]}',
+        ),
+        (
+            "kinds/thing.avsc:3: a union offers an asset-ref beside another type, so that a value can't tell "
+            'which it is. Use ["null", asset-ref] or a field of its own.'
+        ),
     ),
     (
         thing(
             '{"name": "a", "type": {"type": "string", "logicalType": "asset-ref", "kinds": ["thing"]}},',
             '{"name": "b", "type": {"type": "string", "logicalType": "asset-ref", "kinds": ["thing", "things"]}}',
         ),
-        ("kinds/thing.avsc:3: b refers to the kind things, which is not in the catalog. Add kinds/things.avsc "
-"or correct `kinds`."),
+        (
+            "kinds/thing.avsc:3: b refers to the kind things, which is not in the catalog. Add kinds/things.avsc "
+            "or correct `kinds`."
+        ),
     ),
 ]
 
@@ -563,7 +707,23 @@ def test_a_path_that_means_two_things_in_a_union_is_explained() -> None:
 
 
 # Whatever somebody writes into a schema: an explanation or a catalog, and one that the codec takes.
-PIECES: list[Json] = [None, True, 0, -1, 1.5, 2**40, "", "string", "record", "array", "map", "enum", "fixed", "uri", "*"]
+PIECES: list[Json] = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    2**40,
+    "",
+    "string",
+    "record",
+    "array",
+    "map",
+    "enum",
+    "fixed",
+    "uri",
+    "*",
+]
 PIECES += ["a.b", "asset-ref", "timestamp-millis", "decimal", [], {}, ["null"], ["null", "string"], {"type": "array"}]
 KEYS = ["type", "items", "values", "name", "fields", "default", "symbols", "size", "logicalType", "kinds", "aliases"]
 KEYS += ["namespace", "scale", "precision", "doc"]
@@ -621,7 +781,10 @@ GOOD: dict[str, dict[str, str]] = {
                     {"name": "a", "type": {"type": "enum", "name": "E", "symbols": ["one"]}},
                     {"name": "b", "type": "org.news.E"},
                     {"name": "c", "type": ["null", "E"]},
-                    {"name": "d", "type": {"type": "record", "name": "other.R", "fields": [{"name": "e", "type": "int"}]}},
+                    {
+                        "name": "d",
+                        "type": {"type": "record", "name": "other.R", "fields": [{"name": "e", "type": "int"}]},
+                    },
                     {"name": "f", "type": "other.R"},
                 ],
             }
@@ -629,7 +792,10 @@ GOOD: dict[str, dict[str, str]] = {
         "views.toml": '[views.x]\nroot = "x"\nsearch.facets = ["a", "b", "c", "f.e"]',
     },
     "a full name": {"kinds/x.avsc": '{"type": "record", "name": "org.news.x", "fields": []}', "views.toml": ""},
-    "views as inline tables": {**KINDS, "views.toml": 'views = { a = { root = "article", fields = { image = ["uri"] } } }'},
+    "views as inline tables": {
+        **KINDS,
+        "views.toml": 'views = { a = { root = "article", fields = { image = ["uri"] } } }',
+    },
     "views by dotted keys": {**KINDS, "views.toml": 'views.a.root = "article"\nviews.a.search.text = ["body"]'},
     "names with hyphens and quotes": {**KINDS, "views.toml": '[views."a-b_2"]\nroot = "article"'},
     "a path twice, and one inside another": {

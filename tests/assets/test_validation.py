@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from assets.catalog import parse_catalog
+from assets.codec import Codec
 from assets.errors import InvalidMessage
+from assets.gateway import Gateway
 from assets.limits import LINE_BYTES_MAX
-from assets.validation import transaction_in
+from assets.log import open_log
+from assets.model import RegisteredSchema
+from assets.validation import parse_message, transaction_in
+from denormalizer.fragments import to_json
 from tests.support.newsroom import Shell, field, nullable, record, reference, unpublish, write_catalog
 
 Json = Any
@@ -383,3 +391,82 @@ def test_the_transaction_of_a_bad_line_is_told_as_far_as_it_can_be(text: bytes |
 def test_an_invalid_message_says_field_and_rule() -> None:
     error = InvalidMessage("data.headline", "is required")
     assert (error.field, error.rule, str(error)) == ("data.headline", "is required", "data.headline: is required")
+
+
+# ------------------------------------------------------------------------------------------------- whatever may come
+
+TEXTS = st.one_of(
+    st.text(max_size=4),
+    st.sampled_from(
+        [
+            "2026-11-23T09:00:00Z",
+            "2026-11-23t09:00:00.123456789z",
+            "2026-11-23 09:00:00+00:00",
+            "0001-01-01T00:00:00+14:00",
+            "9999-12-31T23:59:60Z",
+            "2026-11-23",
+            "0000-01-01",
+            "24:00:00",
+            "09:00",
+            "09:00:00.0000001",
+            "1e3",
+            "-0",
+            "00012.50",
+            "99999999.99",
+            "n://image/1",
+            "n://byline/1",
+            "{C0FFEE00-0000-4000-8000-000000000000}",
+            "c0ffee00000040008000000000000000",
+            "draft",
+        ]
+    ),
+)
+PLAIN = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**65), 2**65),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([2**31, 2**63, -(2**63) - 1, 2**128 - 2**103, -0.0, 5e-324, 1e300]),
+    TEXTS,
+)
+NAMES = st.sampled_from(["text", "words", "image", "crop", "width", "shape", "crops", "x", ""])
+ANYTHING = st.recursive(
+    PLAIN, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3)), max_leaves=8
+)
+PARAGRAPHS = st.fixed_dictionaries({"text": TEXTS}, optional={"words": st.integers(0, 9)})
+CROPS = st.fixed_dictionaries(
+    {"width": st.integers(0, 2**31)}, optional={"shape": st.sampled_from(["wide", "tall", "x"])}
+)
+PICTURES = st.fixed_dictionaries({"image": TEXTS}, optional={"crop": st.one_of(st.none(), CROPS)})
+DATA = st.fixed_dictionaries(
+    {"headline": TEXTS},
+    optional={
+        **{one["name"]: st.one_of(PLAIN, ANYTHING) for one in ARTICLE["fields"] if one["name"] != "headline"},
+        "body": st.lists(st.one_of(PARAGRAPHS, PICTURES, ANYTHING), max_size=3),
+        "lead": st.fixed_dictionaries({"crops": st.lists(CROPS, max_size=2)}),
+        "labels": st.dictionaries(st.text(max_size=3), st.integers(-(2**31), 2**31 - 1), max_size=3),
+        "captions": st.dictionaries(st.text(max_size=3), st.lists(TEXTS, max_size=2), max_size=2),
+    },
+)
+
+
+@settings(max_examples=400)
+@given(DATA)
+def test_whatever_comes_is_refused_with_its_field_or_can_be_read_back(fields: dict[str, Json]) -> None:
+    catalog = parse_catalog(FILES)
+    gateway = Gateway(open_log("memory:"), catalog)
+    message = parse_message(line(data=fields).encode())
+    try:
+        prepared = gateway.prepare(message)
+    except InvalidMessage as error:
+        assert re.match(r"data[.\[]", error.field) or "decimal" in error.rule.lower(), error
+        return
+    assert prepared.draft.value is not None
+    codec = Codec(catalog.kinds, [RegisteredSchema(1, "article", 1, catalog.kinds["article"].text)])
+    shown = json.loads(to_json(codec.decode("article", prepared.draft.value)))
+    assert [*shown] == [one["name"] for one in ARTICLE["fields"]]
+    for name, value in fields.items():
+        if (isinstance(value, str | bool | None) and name not in ("at", "day", "clock", "price", "guid")) or (isinstance(value, int) and name not in ("rating", "score")):
+            assert shown[name] == value
+        elif name == "score":
+            assert shown[name] == float(value)

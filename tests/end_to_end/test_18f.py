@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import orjson

@@ -1,7 +1,7 @@
 """A Beam batch gives what the oracle says, and only its manifest is believed."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from pipeline.errors import JobFailed, JobRunning, UnusableJob
 from pipeline.job import Job
 from pipeline.run import run_batch
+from pipeline.runners import Choice
 from tests.support.building import Publication, record
 from tests.support.strategies import publication
 
@@ -147,8 +148,8 @@ class SaysDone(FnApiRunner):
 
 
 def run_with(runner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def choose(*_: Any, **__: Any) -> tuple[Any, Sequence[str]]:
-        return runner, []
+    def choose(*_: Any, **__: Any) -> Choice:
+        return Choice(runner, [], processes=False)
 
     monkeypatch.setattr(pipeline.run, "choose", choose)
 

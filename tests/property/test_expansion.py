@@ -190,9 +190,12 @@ class Lookups:
     """Assets by URI, and how often one was asked for."""
 
     def __init__(self, publication: Publication) -> None:
-        fold = publication.fold()
+        fold = publication.fold(bounds=Bounds(nodes_max=10, bytes_max=1_000))
         fold.apply(publication.messages)
-        self.assets: dict[str, Asset] = fold._assets
+        # Emitted, so that none is pending.
+        assert list(fold.emit())
+        found = {message["uri"]: fold._lookup(message["uri"]) for message in publication.plain}
+        self.assets: dict[str, Asset] = {uri: asset for uri, asset in found.items() if asset is not None}
         self.count = 0
 
     def __call__(self, uri: str) -> Asset | None:

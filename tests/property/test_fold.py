@@ -143,6 +143,16 @@ def test_an_emission_given_up_half_way_comes_again_whole(publication: Publicatio
     assert list(checked.folds[0].emit()) == []
 
 
+@given(publications(), st.sampled_from(SHARDS))
+def test_an_emission_said_to_be_the_last_gives_the_same(publication: Publication, shards: int) -> None:
+    folds, as_last = publication.folds(shards), publication.folds(shards)
+    for fold in (*folds, *as_last):
+        fold.apply(publication.messages)
+    views = by_key(view for fold in folds for view in fold.emit())
+    assert by_key(view for fold in as_last for view in fold.emit(last=True)) == views
+    assert [sorted(fold.dead_letters) for fold in as_last] == [sorted(fold.dead_letters) for fold in folds]
+
+
 @given(publications(), st.data())
 def test_dependents_are_the_views_with_the_asset_in_their_closure(
     publication: Publication, data: st.DataObject
