@@ -3,7 +3,8 @@
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
@@ -206,7 +207,7 @@ class _ViewsReader:
 
     text: str
     kinds: Mapping[str, Kind]
-    broken: Set[str]
+    broken: AbstractSet[str]
     """Kinds with problems of their own, told already: what views say of them can't be checked."""
     problems: list[CatalogProblem]
 
@@ -450,7 +451,7 @@ def _toml_line(text: str, *needles: str) -> int | None:
     lines = {number: _COMMENT.sub("", line) for number, line in enumerate(text.split("\n"), 1)}
     position, behind, found = 0, 0, False
     if needles[0].startswith("[views."):
-        view, *needles = needles[0].removeprefix("[views."), *needles[1:]
+        view, needles = needles[0].removeprefix("[views."), needles[1:]
         own: dict[int, str] = {}
         inside = False
         for number, line in lines.items():

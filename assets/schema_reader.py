@@ -155,9 +155,10 @@ class _Reader:
         name: Any = document.get("name")
         if not isinstance(name, str) or not _NAME.match(name):
             raise SchemaProblem(f'{_a(type_)} has the "name" {_short(name)}', _NAME_REMEDY, f'"{type_}"')
-        namespace = name.rpartition(".")[0] or document.get("namespace", namespace) or ""
-        if not isinstance(namespace, str) or (namespace and not _NAME.match(namespace)):
-            raise SchemaProblem(f'{name} has the "namespace" {_short(namespace)}', _NAME_REMEDY, f'"{name}"')
+        given: Any = name.rpartition(".")[0] or document.get("namespace", namespace) or ""
+        if not isinstance(given, str) or (given and not _NAME.match(given)):
+            raise SchemaProblem(f'{name} has the "namespace" {_short(given)}', _NAME_REMEDY, f'"{name}"')
+        namespace = given
         full = name if "." in name or not namespace else f"{namespace}.{name}"
         declared = full.rpartition(".")[2]
         if full in self._named or full in inside:
