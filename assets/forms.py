@@ -30,7 +30,10 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def _since_epoch(unit: timedelta) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        since = datetime.fromisoformat(text) - _EPOCH
+        try:
+            since = datetime.fromisoformat(text) - _EPOCH
+        except ValueError:
+            since = datetime.fromisoformat(text.upper()) - _EPOCH  # RFC 3339 allows a small t and z as well
         # A zone may put it before the year 1 or behind 9999: what could not be shown again is an OverflowError here.
         return (_EPOCH + since - _EPOCH) // unit
 

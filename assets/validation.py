@@ -135,7 +135,7 @@ class Validator:
         for place, type_, value in _leaves(self._kinds[envelope.kind].record, envelope.data, "data"):
             if type_.logical in _TIMESTAMPS and isinstance(value, str):
                 try:
-                    datetime.fromisoformat(value).astimezone(UTC)
+                    datetime.fromisoformat(value.upper()).astimezone(UTC)
                 except OverflowError:
                     return InvalidMessage(place, _OUT_OF_TIMES)
         return refusal

@@ -116,6 +116,12 @@ def test_dense_graphs_with_holes_agree_at_every_depth(seed: int, shards: int) ->
             [publish("1", "2"), publish("2", "3"), publish("3", "4"), publish("4", "5"), publish("5")],
         ),
         (
+            # 4 is kept below 3, then 3 with it below 2: below 1 and 2, 5 would be one too deep.
+            "a subtree is as high as what it shares in turn",
+            3,
+            [publish("5"), publish("4", "5"), publish("3", "4"), publish("2", "3"), publish("1", "2")],
+        ),
+        (
             "a subtree that holds the root is not reused below it",
             5,
             [publish("2", "3"), publish("3", "1"), publish("1", "2")],
