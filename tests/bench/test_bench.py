@@ -2,6 +2,7 @@
 
 import io
 import sqlite3
+import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.floor import encode_file, read_schemas
 from bench.measuring import Failed, run
 from bench.rounds import DUCKDB, FLOOR, KINDS, ONE_SHARD, PLAIN_FOLD, PUBLISH, TWO_SHARDS, Bench
 from bench.same import compare
+from tests.support.newsroom import ROOT
 
 MESSAGES = 2_000
 
@@ -108,5 +110,14 @@ def test_a_command_that_fails_is_told_with_its_last_words(tmp_path: Path) -> Non
 def test_memory_is_that_of_all_processes_together(tmp_path: Path) -> None:
     hold = "import time; held = b'x' * 50_000_000; time.sleep(0.5)"
     both = f"import subprocess, sys; child = subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}; child.wait()"
-    cost = run([sys.executable, "-c", both], tmp_path / "output.txt")
-    assert 50_000_000 < cost.peak_process_bytes < 100_000_000 < cost.peak_sum_bytes
+    # Measured from a small process, as the bench is: the kernel counts what a child shares with its parent until it has
+    # begun its own program.
+    measure = f"""
+import pathlib, sys
+from bench.measuring import run
+cost = run([sys.executable, "-c", {both!r}], pathlib.Path({str(tmp_path / "output.txt")!r}))
+print(cost.peak_process_bytes, cost.peak_sum_bytes)
+"""
+    told = subprocess.run([sys.executable, "-c", measure], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    process_bytes, sum_bytes = map(int, told.split())
+    assert 50_000_000 < process_bytes < 100_000_000 < sum_bytes
