@@ -34,7 +34,7 @@ _LAST: Final = "SELECT coalesce(max(offset), -1) FROM messages"
 _APPEND: Final = "INSERT OR ROLLBACK INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)"
 _READ: Final = "SELECT * FROM messages WHERE offset BETWEEN ? AND ? ORDER BY offset"
 _HISTORY: Final = "SELECT * FROM messages WHERE uri = ? AND offset <= ? ORDER BY offset DESC LIMIT ?"
-# One statement for any number of keys: a statement for each takes two to five times as long.
+# One statement for any number of keys: a statement for each takes two to six times as long.
 _RECEIPTS: Final = """SELECT messages.id, messages.uri, messages.offset
 FROM json_each(?) AS wanted CROSS JOIN messages ON messages.id = wanted.value"""
 _LATEST: Final = """SELECT wanted.value, (SELECT max(offset) FROM messages WHERE uri = wanted.value) AS latest

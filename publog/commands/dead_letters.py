@@ -16,7 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="Messages that could not be process
 
 
 @app.command("list")
-def list_(context: typer.Context, json: JsonOption = False) -> int:
+def list_(context: typer.Context, json: JsonOption = False) -> None:
     """Every dead letter: offset, URI, code and reason; with --json its bytes too."""
     settings = settings_of(context)
     with closing(DeadLetters(settings.home / DEAD_LETTERS_FILE)) as letters:
@@ -27,7 +27,6 @@ def list_(context: typer.Context, json: JsonOption = False) -> int:
         for letter in found:
             say(f"{letter.offset:>9}  {letter.code:<16} {letter.uri}  {letter.reason}")
         say(f"{len(found):,} dead letters" if found else "no dead letters", style="yellow" if found else "green")
-    return 1 if found else 0
 
 
 @app.command("replay")

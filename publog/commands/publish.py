@@ -104,7 +104,8 @@ def _counts(batch: Batch) -> dict[str, int]:
 
 
 def _show(total: Counter[str]) -> None:
-    parts = [f"{total[name]:,} {name.replace('_', ' ')}" for name in ("appended", "already_there", "held", "refused")]
+    # Without separators in the numbers: scripts read this line.
+    parts = [f"{total[name]} {name.replace('_', ' ')}" for name in ("appended", "already_there", "held", "refused")]
     say(", ".join(parts), style="red" if total["refused"] else "green")
     if total["released"]:
         say(f"{total['released']:,} held before were released: what they waited for is there now")

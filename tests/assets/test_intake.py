@@ -166,9 +166,9 @@ def test_what_a_person_sees_of_an_unreadable_file(
         rf"error: cut\.gz: can't be read beyond line 1[67],\d+; publish it again .*: {ENDED}\n", ran.err
     )
     # Of what came before, whole batches are in the log, and the whole file goes on from there.
-    assert ran.out == "16,384 appended, 0 already there, 0 held, 0 refused\n"
+    assert ran.out == "16384 appended, 0 already there, 0 held, 0 refused\n"
     Path("cut.gz").write_bytes(gzip.compress(messages))
-    assert shell("publish", "cut.gz").out == "3,616 appended, 16,384 already there, 0 held, 0 refused\n"
+    assert shell("publish", "cut.gz").out == "3616 appended, 16384 already there, 0 held, 0 refused\n"
 
 
 # ------------------------------------------------------------------------------------------------------ other sources

@@ -479,7 +479,7 @@ class SharedLogContract(LogContract):
         check_schemas(log, results, wanted)
 
     def test_what_another_process_appends_is_followed(self, url: str, log: Log) -> None:
-        # Measured on two busy cores: a median of 6 ms and at most 12. The bound only tells polling from hanging.
+        # Measured on two busy cores: a median of 6 ms, at most 16. The bound only tells polling from hanging.
         program = Program("tests.contract.log_contract", "append", url, "20")
         last, delays = -1, list[float]()
         for _ in range(20):

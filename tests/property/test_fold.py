@@ -197,7 +197,9 @@ def test_an_emission_expands_no_more_views_than_may_have_changed(monkeypatch: py
     fold = made.fold()
     expanded: list[str] = []
     expand = fold._expander.expand
-    monkeypatch.setattr(fold._expander, "expand", lambda view, uri, root: (expanded.append(uri), expand(view, uri, root))[1])
+    monkeypatch.setattr(
+        fold._expander, "expand", lambda view, uri, root: (expanded.append(uri), expand(view, uri, root))[1]
+    )
     for upto, due in ((20, range(20)), (20, []), (21, [4, 5]), (22, [7]), (22, [])):
         expanded.clear()
         fold.apply(made.messages[:upto])
