@@ -68,15 +68,14 @@ def _parts(as_of: AsOf, view: ViewPlan, uri: str, place: Place, way: tuple[str, 
                 yield Part(path, target, "beyond depth", None)
             else:
                 found = as_of.asset(target)
-                if found is None:
+                below = place.targets[hole].places.get(found.kind) if found is not None else None
+                if found is None or below is None:
                     yield Part(path, target, "missing", None)
                 elif found.rendered is None:
                     yield Part(path, target, "unpublished", found.offset)
                 else:
                     part = Part(path, target, "live", found.offset)
-                    below = place.targets[hole].places.get(found.kind)
-                    if below is not None:
-                        part.parts = list(_parts(as_of, view, target, below, (*way, target)))
+                    part.parts = list(_parts(as_of, view, target, below, (*way, target)))
                     yield part
 
 

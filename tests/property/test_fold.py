@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from assets.codec import Codec
 from assets.log import Log, open_log
 from assets.model import Draft, Message, Transaction
+from denormalizer.as_of import AsOf
 from denormalizer.errors import OutOfOrder
+from denormalizer.explain import explain
 from denormalizer.fold import Fold
 from denormalizer.view import View
 from tests.support.building import POISON, Publication, assert_same, by_key, record
@@ -205,6 +207,29 @@ def test_an_emission_expands_no_more_views_than_may_have_changed(monkeypatch: py
         fold.apply(made.messages[:upto])
         assert len(list(fold.emit())) == len(due)
         assert sorted(expanded) == sorted(f"x://a/{n}" for n in due)
+
+
+@given(publications(), st.data())
+def test_a_single_view_as_of_any_offset_agrees_and_is_explained(publication: Publication, data: st.DataObject) -> None:
+    watermark = data.draw(st.integers(0, last_offset(publication)), label="watermark")
+    messages = publication.messages[: watermark + 1]
+    as_of = AsOf(
+        publication.plan,
+        publication.codec.decode,
+        lambda uri: (message for message in reversed(messages) if message.uri == uri),
+    )
+    expected = publication.expected(watermark)
+    for uri in {message.uri for message in messages}:
+        assert by_key(as_of.views(uri)).keys() == {key for key in expected if key[1] == uri}
+        for view in as_of.views(uri):
+            assert_same(view, expected[view.view, uri])
+    for plan in publication.plan.views:
+        for uri in {uri for view, uri in expected if view == plan.definition.name}:
+            shown = expected[plan.definition.name, uri]
+            explanation = explain(as_of, plan, uri)
+            assert explanation is not None
+            assert explanation.version == shown["version"]
+            assert shown["sources"][explanation.cause[-1].uri] == shown["version"]
 
 
 # ------------------------------------------------------------------------------------------- order, repetition, poison
