@@ -13,7 +13,7 @@ from assets.catalog import Catalog, References
 from assets.codec import Codec, check_compatibility
 from assets.errors import Conflict, InvalidMessage, MissingReferences
 from assets.holding import Held, Holding, releasable
-from assets.limits import TRANSACTION_BYTES_MAX, TRANSACTION_MESSAGES_MAX
+from assets.limits import HELD_MESSAGES_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_MESSAGES_MAX
 from assets.log.port import Log
 from assets.model import NEVER, Draft, Receipt, Transaction
 from assets.references import FoundReference
@@ -280,10 +280,11 @@ class _Attempt:
         if self._holding is None:
             error = InvalidMessage("", "nothing can be held here: the gateway has no place to keep it")
             raise _Refused(Refusal(0, error))
-        try:
-            self._holding.check_room(sum(len(held.messages) for held, _ in self.to_hold) + len(proposal.messages))
-        except InvalidMessage as error:
-            raise _Refused(Refusal(0, error)) from None
+        if len(self._held) + len(proposal.messages) > HELD_MESSAGES_MAX:
+            error = InvalidMessage(
+                "", f"no more than {HELD_MESSAGES_MAX:,} messages are held; publish what they wait for"
+            )
+            raise _Refused(Refusal(0, error))
         drafts = [message.draft for message in proposal.messages]
         held = Held(
             NEVER,

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from assets.errors import InvalidMessage, LogBusy, UnusableLog
-from assets.limits import HELD_MESSAGES_MAX, WRITER_WAIT_SECONDS_MAX
+from assets.errors import LogBusy, UnusableLog
+from assets.limits import WRITER_WAIT_SECONDS_MAX
 from assets.model import Draft, Transaction
 
 _SCHEMA: Final = """
@@ -105,17 +105,6 @@ class Holding:
                 for held, transaction in entries
             ],
         )
-
-    def check_room(self, messages: int) -> None:
-        """Whether that many more messages may be held.
-
-        Raises:
-            InvalidMessage: when it would be too many.
-        """
-        if self.count() + messages > HELD_MESSAGES_MAX:
-            raise InvalidMessage(
-                "", f"no more than {HELD_MESSAGES_MAX:,} messages are held; publish what they wait for"
-            )
 
     def transaction(self, number: int) -> Transaction:
         """A held transaction with its payloads."""

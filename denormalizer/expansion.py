@@ -13,7 +13,7 @@ import orjson
 from assets.errors import InvalidUri
 from assets.model import check_uri
 from denormalizer.fragments import Fragments, Rendered, uris
-from denormalizer.limits import SUBTREES_KEPT_MAX, VIEW_BYTES_MAX, VIEW_NODES_MAX
+from denormalizer.limits import SUBTREES_KEPT_BYTES_MAX, SUBTREES_KEPT_MAX, VIEW_BYTES_MAX, VIEW_NODES_MAX
 from denormalizer.plan import Position, ViewPlan
 from denormalizer.view import EMPTY_CONTENT, View
 
@@ -70,10 +70,12 @@ class Expander:
         self._lookup = lookup
         self._bounds = bounds
         self._subtrees: dict[tuple[int, str], _Subtree] = {}
+        self._subtrees_bytes = 0
 
     def forget(self) -> None:
         """Drop what is shared between views: the assets have changed."""
         self._subtrees.clear()
+        self._subtrees_bytes = 0
 
     def expand(self, view: ViewPlan, uri: str, root: Asset) -> View:
         """The view rooted at an asset."""
@@ -95,8 +97,9 @@ class Expander:
                 bounded = _BoundedWalk(self._lookup, view.definition.depth, self._bounds)
                 content = bounded.join(rendered, place.targets, 1, {uri: 0}, closure)
                 cut = tuple(sorted(bounded.reached))
-            if len(self._subtrees) > SUBTREES_KEPT_MAX:
-                self._subtrees.clear()
+            self._subtrees_bytes += walk.kept_bytes
+            if len(self._subtrees) > SUBTREES_KEPT_MAX or self._subtrees_bytes > SUBTREES_KEPT_BYTES_MAX:
+                self.forget()
         version = root.offset
         sources: list[bytes] = []
         for source, asset in closure.items():
@@ -116,6 +119,7 @@ class _Walk:
         self._depth = depth
         self._bounds = bounds
         self._subtrees = subtrees
+        self.kept_bytes = 0
         self._nodes = 1
         self._height = 0
         """The depth of the deepest asset looked up since it was last reset."""
@@ -222,6 +226,7 @@ class _Walk:
         del ancestors[uri]
         if self._cut_at >= depth:
             self._subtrees[position, uri] = _Subtree(content, below, self._height - depth, self._nodes - nodes)
+            self.kept_bytes += len(content)
             self._cut_at = cut_at
         else:
             self._cut_at = min(cut_at, self._cut_at)

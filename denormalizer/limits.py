@@ -13,3 +13,6 @@ PENDING_VERSIONS_MAX: Final = 8
 
 SUBTREES_KEPT_MAX: Final = 100_000
 """Expanded subtrees kept for other views during one emission."""
+
+SUBTREES_KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes of their content."""

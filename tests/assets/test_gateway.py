@@ -14,7 +14,6 @@ from uuid import uuid4
 import pytest
 
 from assets import gateway as gateway_module
-from assets import holding as holding_module
 from assets import validation as validation_module
 from assets.catalog import Catalog, References, parse_catalog
 from assets.codec import Codec
@@ -640,7 +639,7 @@ def test_a_transaction_may_take_so_many_bytes(desk: Desk, monkeypatch: pytest.Mo
 
 
 def test_so_many_messages_may_be_held(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holding_module, "HELD_MESSAGES_MAX", 3)
+    monkeypatch.setattr("assets.gateway.HELD_MESSAGES_MAX", 3)
     messages = [article(number, byline="news://byline/1") for number in range(5)]
     held = desk.publish(*messages[:2], messages[2:4], messages[4], references="hold")
     assert [outcome.status for outcome in held] == ["held", "held", "refused", "held"]

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from denormalizer import expansion
 from denormalizer.expansion import Asset, Bounds, Expander
 from denormalizer.view import View
 from tests.support.building import Publication, assert_same, by_key, record
-from tests.support.strategies import publications
+from tests.support.strategies import publication, publications
 
 Json = Any
 Edges = Mapping[str, Sequence[str]]
@@ -187,6 +188,13 @@ def test_what_many_views_share_is_looked_up_once() -> None:
     lookups = Lookups(hub)
     expand_all(hub, lookups)
     assert lookups.count < 250
+
+
+@pytest.mark.parametrize("limit", ["SUBTREES_KEPT_MAX", "SUBTREES_KEPT_BYTES_MAX"])
+def test_subtrees_may_be_forgotten_at_any_time(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expansion, limit, 1)
+    for seed in range(30):
+        assert_agrees(publication(seed, 0, poison=False))
 
 
 # ------------------------------------------------------------------------------------------------------------- bounds
