@@ -18,4 +18,6 @@ def paused_collector() -> Generator[None]:
         yield
     finally:
         if was_enabled:
+            # What was made meanwhile is all young to the collector: left as it is, the first collection would visit it.
+            gc.freeze()
             gc.enable()

@@ -177,7 +177,8 @@ class _Walk:
         if depth > self._depth:
             self._cut_at = _CUT_FOR_GOOD
             return _bare(uri)
-        self._height = max(self._height, depth)
+        if depth > self._height:  # noqa: PLR1730 - a call of max takes longer, and this is done for every reference
+            self._height = depth
         self._nodes += 1
         if self._nodes > self._bounds.nodes_max:
             raise _BeyondBounds

@@ -8,6 +8,7 @@ wrong and still say DONE (Dask's among them). What a row is, is told by the row 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from apache_beam.metrics.metric import Metrics
 
 from assets.catalog import parse_catalog
 from indexers import open_index
+from pipeline.dead_letters import DeadLetters, parse_letters
 from pipeline.errors import JobFailed
 from pipeline.job import Block, Job, Manifest, ShardResult
 from pipeline.shard import fold_shard
@@ -71,6 +73,9 @@ class LoadIndex(beam.DoFn):
         results = {row["shard"]: ShardResult(**row) for row in element[1]}
         if set(results) != set(range(job.shards)):
             raise JobFailed(f"the runner brought the results of shards {sorted(results)} of {job.shards}")
+        # The dead letters first: a job killed in between leaves them told too early, never forgotten.
+        with closing(DeadLetters(Path(job.dead_letters))) as letters:
+            letters.replace(letter for shard in range(job.shards) for letter in parse_letters(job.letters(shard)))
         index = open_index(job.index)
         try:
             manifest = Manifest(job.id, job.last, [results[shard] for shard in sorted(results)])

@@ -2,13 +2,15 @@
 
 import sqlite3
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from denormalizer.fold import DeadLetter
+from pipeline.errors import UnusableFile
 
 DEAD_LETTERS_FILE: Final = "dead-letters.sqlite"
 """In the folder that jobs work in."""
@@ -43,33 +45,50 @@ class DeadLetters:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
-        self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {_SCHEMA};")
+        self._path = path
+        with self._explained():
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+            # Without a write-ahead log: two that make the file at once would meet in the change to it.
+            self._database.executescript(f"PRAGMA synchronous=EXTRA; {_SCHEMA};")
 
     def replace(self, letters: Iterable[DeadLetter]) -> None:
         """Make these the dead letters: what a run over the whole log found."""
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            self._database.execute("DELETE FROM dead_letters")
-            self._database.executemany("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", letters)
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._database.execute("DELETE FROM dead_letters")
+                self._database.executemany("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", letters)
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
 
     def remove(self, offsets: Iterable[int]) -> None:
         """Forget these: they were processed after all."""
-        self._database.executemany("DELETE FROM dead_letters WHERE offset = ?", [(offset,) for offset in offsets])
+        with self._explained():
+            self._database.executemany("DELETE FROM dead_letters WHERE offset = ?", [(offset,) for offset in offsets])
 
     def all(self) -> Iterator[DeadLetter]:
         """Every dead letter, by offset."""
-        for row in self._database.execute("SELECT * FROM dead_letters ORDER BY offset"):
-            yield DeadLetter(*row)
+        with self._explained():
+            rows = self._database.execute("SELECT * FROM dead_letters ORDER BY offset").fetchall()
+        return map(DeadLetter._make, rows)
 
     def counts(self) -> dict[str, int]:
         """How many there are, by code."""
-        return dict(self._database.execute("SELECT code, count(*) FROM dead_letters GROUP BY code ORDER BY code"))
+        with self._explained():
+            return dict(self._database.execute("SELECT code, count(*) FROM dead_letters GROUP BY code ORDER BY code"))
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise UnusableFile(
+                f"{self._path}, where dead letters are kept, can't be used ({error}); see to it and try again"
+            ) from error

@@ -4,6 +4,7 @@ PipelineError
 +- JobFailed      the runner failed, or said DONE without the work being done
 +- JobRunning     another job is at work in the same folder
 +- UnusableJob    settings that can't go together
++- UnusableFile   a file that jobs keep in their folder can't be used
 """
 
 
@@ -21,3 +22,7 @@ class JobRunning(PipelineError):
 
 class UnusableJob(PipelineError):
     """Settings that can't go together. Terminal."""
+
+
+class UnusableFile(PipelineError):
+    """A file that jobs keep in their folder can't be used: a full disk, or something else in its place."""

@@ -31,6 +31,8 @@ class Job:
     shards: int
     folder: str
     """Where shards leave their parts."""
+    dead_letters: str
+    """The file that keeps what could not be processed."""
     processes: bool = False
     """Whether each shard is folded in a process of its own."""
 

@@ -19,7 +19,7 @@ from assets.catalog import Catalog
 from assets.log import open_log
 from indexers import open_index
 from pipeline.batch import build, read_manifest
-from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters, parse_letters
+from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from pipeline.errors import JobFailed, JobRunning, UnusableJob
 from pipeline.job import Job, Manifest
 from pipeline.runners import Choice, choose
@@ -67,7 +67,10 @@ def run_batch(
     """
     if not 1 <= shards <= SHARDS_MAX:
         raise UnusableJob(f"--shards {shards}: use a number from 1 to {SHARDS_MAX}")
+    # The dead letters first: no index is made whose dead letters have no place.
+    letters = (folder / DEAD_LETTERS_FILE).resolve()
     with _workplace(folder) as workplace:
+        DeadLetters(letters).close()
         one_process = log.startswith("memory:") or index.startswith("memory:")
         choice = choose(runner, shards, options, one_process=one_process)
         with closing(open_log(log, create=False)) as opened, closing(open_index(index)) as target:
@@ -79,6 +82,7 @@ def run_batch(
                 last=opened.last_offset(),
                 shards=shards,
                 folder=str(workplace),
+                dead_letters=str(letters),
                 processes=choice.processes,
             )
         with _watching(job, on_progress):
@@ -86,9 +90,6 @@ def run_batch(
         manifest = read_manifest(job.manifest())
         if manifest is None or manifest.job != job.id:
             raise JobFailed("the runner said it was done, but left no manifest; the index is as it was")
-        letters = DeadLetters(folder / DEAD_LETTERS_FILE)
-        letters.replace(letter for shard in range(shards) for letter in parse_letters(job.letters(shard)))
-        letters.close()
         return manifest
 
 

@@ -50,6 +50,8 @@ def publish(
             raise UsedWrongly(f"{name}: there is no such file")
         if Path(name).is_dir():
             raise UsedWrongly(f"{name}: is a folder; name the files in it")
+    if files.count(STANDARD_INPUT) > 1:
+        raise UsedWrongly(f"{STANDARD_INPUT}: standard input can be read once")
     settings = settings_of(context, log, catalog=catalog)
     total = Counter[str]()
     refused: list[dict[str, Any]] = []

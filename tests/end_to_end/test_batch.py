@@ -115,7 +115,9 @@ def test_what_can_not_be_read_is_a_dead_letter_once_however_many_shards(
 
 def test_the_graph_is_one_linear_chain(tmp_path: Path) -> None:
     """Some runners get side inputs, tagged outputs or state wrong and still say DONE."""
-    job = Job("job", "sqlite:/nowhere", "jsonl:/nowhere", {}, 9, 3, str(tmp_path))
+    job = Job(
+        "job", "sqlite:/nowhere", "jsonl:/nowhere", {}, 9, 3, str(tmp_path), str(tmp_path / "dead-letters.sqlite")
+    )
     graph = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     build(graph, job)
     proto = graph.to_runner_api()

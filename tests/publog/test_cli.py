@@ -247,6 +247,9 @@ WRONG = [
     ("run --batch --index nope:views", 2, "nope:views: there is no kind of index called 'nope'."),
     ("run --batch --index views", 2, "views: this is no index's URL."),
     ("run --batch --index http://127.0.0.1:9/x", 2, "http://127.0.0.1:9/x: "),
+    ("run --batch --index jsonl:no/where/views", 1, "no/where/views: nothing can be written there"),
+    ("run --batch --shards 2 --index jsonl:no/where/views", 1, "no/where/views: nothing can be written there"),
+    ("publish - -", 2, "-: standard input can be read once"),
     ("views --log nope:log", 2, "'nope:log' names no log: "),
     ("views --log sqlite:catalog", 2, "catalog is not a file"),
     ("views --log sqlite:history.jsonl", 2, "history.jsonl is no log of publog"),
@@ -282,6 +285,26 @@ def test_an_unreadable_setting_is_told_with_its_file(published: Shell) -> None:
     ):
         settings.write_bytes(text if isinstance(text, bytes) else text.encode())
         assert said.replace(f"{published.folder}/", "") in published("views", code=2).err
+
+
+def test_something_else_in_place_of_a_file_is_told_and_left_alone(published: Shell) -> None:
+    for name, what, line in (
+        ("held.sqlite", "held messages", "publish history.jsonl"),
+        ("held.sqlite", "held messages", "doctor"),
+        ("dead-letters.sqlite", "dead letters", "dead-letters list"),
+        ("dead-letters.sqlite", "dead letters", "doctor"),
+        ("dead-letters.sqlite", "dead letters", "run --batch"),
+    ):
+        path = published.home / name
+        path.write_text("somebody's notes")
+        ran = published(*line.split(), code=None)
+        assert ran.code in (1, 2)
+        assert ran.err == (
+            f"error: .publog/{name}, where {what} are kept, can't be used (file is not a database); see to it and try again\n"
+        )
+        assert path.read_text() == "somebody's notes"
+        path.unlink()
+    assert not (published.home / "index").exists()
 
 
 def test_a_fault_of_publog_itself_is_told_as_one(published: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
