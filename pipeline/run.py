@@ -68,7 +68,7 @@ def run_batch(
     if not 1 <= shards <= SHARDS_MAX:
         raise UnusableJob(f"--shards {shards}: use a number from 1 to {SHARDS_MAX}")
     # The dead letters first: no index is made whose dead letters have no place.
-    letters = (folder / DEAD_LETTERS_FILE).resolve()
+    letters = folder / DEAD_LETTERS_FILE
     with _workplace(folder) as workplace:
         DeadLetters(letters).close()
         one_process = log.startswith("memory:") or index.startswith("memory:")
@@ -82,7 +82,7 @@ def run_batch(
                 last=opened.last_offset(),
                 shards=shards,
                 folder=str(workplace),
-                dead_letters=str(letters),
+                dead_letters=str(letters.resolve()),
                 processes=choice.processes,
             )
         with _watching(job, on_progress):
