@@ -1,6 +1,8 @@
 """`publog demo`: the whole path on a small invented newsroom, told as it goes."""
 
 import logging
+import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
@@ -201,7 +203,9 @@ def _pages(settings: Settings, log: Log) -> Path:
 
 
 def _what_next(settings: Settings) -> None:
-    command = "publog" if settings.home == Path(HOME_DEFAULT) else f"publog --home {settings.home}"
+    # Right after `make demo` it is on nobody's path.
+    program = "publog" if shutil.which("publog") else sys.argv[0]
+    command = program if settings.home == Path(HOME_DEFAULT) else f"{program} --home {settings.home}"
     out.print()
     out.print(Panel("What to type next", expand=False, border_style="cyan"))
     for arguments, text in (
