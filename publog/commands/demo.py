@@ -203,8 +203,10 @@ def _pages(settings: Settings, log: Log) -> Path:
 
 
 def _what_next(settings: Settings) -> None:
-    # Right after `make demo` it is on nobody's path.
-    program = "publog" if shutil.which("publog") else sys.argv[0]
+    program = "publog"
+    if shutil.which(program) is None:
+        # Right after `make demo` it is on nobody's path.
+        program = sys.argv[0] if Path(sys.argv[0]).name == program else "python -m publog"
     command = program if settings.home == Path(HOME_DEFAULT) else f"{program} --home {settings.home}"
     out.print()
     out.print(Panel("What to type next", expand=False, border_style="cyan"))

@@ -1051,7 +1051,7 @@ def test_everything_that_demo_says_to_type_next_works(
 ) -> None:
     folder, ran, _ = demo
     shell = Shell(folder, capsys, monkeypatch)
-    typed = re.findall(r"^  publog (.*?)   \w", ran.out, re.MULTILINE)
+    typed = re.findall(r"^  (?:python -m |\S*/)?publog (.*?)   \w", ran.out, re.MULTILINE)
     assert len(typed) >= 6
     for line in typed:
         if "FILE" not in line:
