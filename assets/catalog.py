@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -69,8 +70,9 @@ def load_catalog(folder: Path) -> Catalog:
     return parse_catalog(files)
 
 
+@cache
 def newsroom_catalog() -> Catalog:
-    """The built-in catalog."""
+    """The built-in catalog; read once, as it can't change."""
     return load_catalog(Path(__file__).parent / "newsroom" / "catalog")
 
 

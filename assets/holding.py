@@ -16,6 +16,9 @@ from assets.errors import LogBusy, UnusableLog
 from assets.limits import WRITER_WAIT_SECONDS_MAX
 from assets.model import Draft, Transaction
 
+HELD_FILE: Final = "held.sqlite"
+"""In the home."""
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS held (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -48,11 +48,6 @@ class Type:
     """Names that it had in earlier schemas."""
 
     @property
-    def is_reference(self) -> bool:
-        """Whether it is one reference, neither nullable nor an array."""
-        return bool(self.kinds)
-
-    @property
     def search_class(self) -> SearchClass:
         """What a search can do with it; an array or a nullable type is what it holds."""
         if self.name in ("array", "union"):
@@ -105,6 +100,15 @@ def step_into(type_: Type, step: str) -> Iterator[Type]:
     elif type_.name in ("array", "union"):
         for inner in type_.inner:
             yield from step_into(inner, step)
+
+
+def step_names(type_: Type) -> Iterator[str]:
+    """The field names that a path may step to from a type."""
+    if isinstance(type_, Record):
+        yield from type_.fields
+    else:
+        for inner in type_.inner:
+            yield from step_names(inner)
 
 
 def reference_at(type_: Type) -> tuple[str, ...]:

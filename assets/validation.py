@@ -14,7 +14,7 @@ from assets.errors import InvalidMessage, InvalidUri
 from assets.limits import KEY_CHARACTERS_MAX, REFERENCES_PER_ASSET_MAX
 from assets.model import checked_kind, microseconds
 from assets.references import FoundReference, find_references, reference_tree
-from assets.schema import Kind, Record, Type, step_into
+from assets.schema import Kind, Record, Type, step_into, step_names
 
 _Key = Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_CHARACTERS_MAX)]
 
@@ -236,7 +236,7 @@ def _choose_branch(type_: type[_Branches], value: Any) -> _Branches:
     meant = [reason for reason in reasons if not reason.endswith(_INSIDE) or reason.startswith("Object missing")]
     if len(meant) == 1 or len(set(reasons)) == 1:
         raise ValueError((meant or reasons)[0])
-    shapes = [f"({', '.join(names)})" for inner in type_.types if (names := list(_field_names(inner)))]
+    shapes = [f"({', '.join(names)})" for inner in type_.types if (names := list(step_names(inner)))]
     expected = (
         f"the objects that may stand here: {' or '.join(shapes)}" if isinstance(value, dict) else "what may stand here"
     )
@@ -391,15 +391,7 @@ def _types_at(record: Record | None, path: str) -> list[Type]:
 def _fields_at(record: Record | None, path: str) -> list[str]:
     if record is None:
         return [] if path else list(Envelope.__struct_fields__)
-    return list(dict.fromkeys(name for type_ in _types_at(record, path) for name in _field_names(type_)))
-
-
-def _field_names(type_: Type) -> Iterator[str]:
-    if isinstance(type_, Record):
-        yield from type_.fields
-    else:
-        for inner in type_.inner:
-            yield from _field_names(inner)
+    return list(dict.fromkeys(name for type_ in _types_at(record, path) for name in step_names(type_)))
 
 
 def _symbols_at(record: Record | None, path: str) -> list[str]:

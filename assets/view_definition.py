@@ -36,15 +36,6 @@ class ViewDefinition:
     search: Search = field(default_factory=Search)
 
 
-def step_names(type_: Type) -> Iterator[str]:
-    """The field names that a path may step to from a type."""
-    if isinstance(type_, Record):
-        yield from type_.fields
-    else:
-        for inner in type_.inner:
-            yield from step_names(inner)
-
-
 def content_types(kinds: Mapping[str, Kind], view: ViewDefinition, path: str) -> Iterator[Type]:
     """The types at a dotted path of a view's content, through expanded references; none when there is no such path."""
     expanded = {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, get_args
 
 from assets.errors import CatalogProblem
-from assets.schema import Kind, Record, Type, reference_at, step_into
-from assets.view_definition import DEPTH_DEFAULT, Search, ViewDefinition, content_types, step_names
+from assets.schema import Kind, Record, Type, reference_at, step_into, step_names
+from assets.view_definition import DEPTH_DEFAULT, Search, ViewDefinition, content_types
 
 References = Literal["reject", "hold", "allow"]
 REFERENCES: Final[tuple[References, ...]] = get_args(References)

@@ -6,7 +6,6 @@ wrong and still say DONE (Dask's among them). What a row is, is told by the row 
 
 # apache_beam has types in part only.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from indexers import open_index
 from pipeline.dead_letters import DeadLetters, parse_letters
 from pipeline.errors import JobFailed
 from pipeline.job import Block, Job, Manifest, ShardResult
-from pipeline.shard import fold_shard
+from pipeline.shard import durable, fold_shard
 from pipeline.worker import fold_in_process
 
 
@@ -76,28 +75,21 @@ class LoadIndex(beam.DoFn):
         # The dead letters first: a job killed in between leaves them told too early, never forgotten.
         with closing(DeadLetters(Path(job.dead_letters))) as letters:
             letters.replace(letter for shard in range(job.shards) for letter in parse_letters(job.letters(shard)))
-        index = open_index(job.index)
-        try:
-            manifest = Manifest(job.id, job.last, [results[shard] for shard in sorted(results)])
+        manifest = Manifest(job.id, job.last, [results[shard] for shard in sorted(results)])
+        with closing(open_index(job.index)) as index:
             index.load(
                 [job.part(shard) for shard in range(job.shards)],
                 catalog=parse_catalog(job.catalog),
                 applied_through=job.last,
                 counted=manifest.views(),
             )
-        finally:
-            index.close()
         write_manifest(job.manifest(), manifest)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Leave a manifest, whole and durable."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with durable(path) as file:
         file.write(orjson.dumps(asdict(manifest)))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def read_manifest(path: Path) -> Manifest | None:

@@ -34,8 +34,8 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
     with (
         closing(open_log(job.log, create=False)) as log,
         paused_collector(),
-        _durable(job.letters(block.shard)) as letters,
-        _durable(job.part(block.shard)) as part,
+        durable(job.letters(block.shard)) as letters,
+        durable(job.part(block.shard)) as part,
     ):
         decode = Codec(catalog.kinds, log.schemas()).decode
         shard = Shard(block.shard, block.shards)
@@ -89,7 +89,7 @@ def _report(path: Path, watermark: int, views: int) -> None:
 
 
 @contextmanager
-def _durable(path: Path) -> Generator[IO[bytes]]:
+def durable(path: Path) -> Generator[IO[bytes]]:
     """A file that appears under its name only when it is complete and on disk."""
     # Attempts of one shard may overlap when a runner gives one up that still runs: each has its own file until then.
     attempt = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}.attempt")

@@ -3,7 +3,7 @@
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +39,6 @@ class Settings:
     index: str
     catalog: Path | None
     """A catalog's folder; None for the log's own, or the built-in one."""
-    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     def open_log(self, *, create: bool = False) -> Log:
         """The log; it must be there unless it may be created."""
@@ -78,7 +77,6 @@ def resolve(home: Path | None, *given: Flags, environment: Mapping[str, str] = o
         choose("log") or f"sqlite:{home / 'log.sqlite'}",
         choose("index") or f"tantivy:{home / 'index'}",
         Path(catalog) if catalog else None,
-        environment,
     )
 
 

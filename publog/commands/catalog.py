@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from assets.catalog import Catalog, load_catalog, newsroom_catalog, parse_catalog
+from assets.catalog import Catalog
 from assets.codec import check_compatibility
+from assets.fixing import catalog_of
 from publog.options import CatalogOption, JsonOption, LogOption, settings_of
 from publog.settings import Settings
 from publog.terminal import say, write_json
@@ -57,14 +58,9 @@ def _catalog(settings: Settings) -> tuple[Catalog, str]:
     """The catalog in force, and what was compared with it. Nothing is created by looking."""
     path = Path(settings.log.removeprefix("sqlite:"))
     if not settings.log.startswith("sqlite:") or not path.exists():
-        found = newsroom_catalog() if settings.catalog is None else load_catalog(settings.catalog)
-        return found, "there is no log yet to compare it with"
+        return catalog_of(None, settings.catalog), "there is no log yet to compare it with"
     with closing(settings.open_log()) as opened:
-        files = opened.catalog_files()
-        if settings.catalog is None:
-            found = newsroom_catalog() if files is None else parse_catalog(files)
-        else:
-            found = load_catalog(settings.catalog)
+        found = settings.load_catalog(opened)
         schemas = opened.schemas()
         check_compatibility(found.kinds, schemas)
     return found, f"it reads all {len(schemas)} schema versions of the log"

@@ -17,7 +17,7 @@ from rich.text import Text
 from assets.catalog import newsroom_catalog
 from assets.fixing import fix_catalog
 from assets.gateway import Gateway
-from assets.holding import Holding
+from assets.holding import HELD_FILE, Holding
 from assets.imports import import_lines
 from assets.intake import read_lines
 from assets.log.port import Log
@@ -97,7 +97,7 @@ def _write(path: Path, messages: Iterable[Mapping[str, Any]]) -> Path:
 
 
 def _publish(settings: Settings, log: Log, path: Path) -> None:
-    with closing(Holding(settings.home / "held.sqlite")) as holding:
+    with closing(Holding(settings.home / HELD_FILE)) as holding:
         catalog = newsroom_catalog()
         gateway = Gateway(log, catalog, holding)
         fix_catalog(log, catalog)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from assets.holding import Holding
+from assets.holding import HELD_FILE, Holding
 from assets.log.port import Log
 from backfill.verify import as_text, verify
 from indexers import open_index
@@ -79,7 +79,7 @@ def _kept_aside(settings: Settings) -> Iterator[Finding]:
             counts = letters.counts()
         text = ", ".join(f"{count:,} {code}" for code, count in counts.items())
         yield Finding("dead letters", not counts, f"{text}; see publog dead-letters list" if text else "none")
-    path = settings.home / "held.sqlite"
+    path = settings.home / HELD_FILE
     if path.exists():
         with closing(Holding(path)) as holding:
             held = holding.count()

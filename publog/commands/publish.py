@@ -12,7 +12,7 @@ import typer
 from assets.catalog import References
 from assets.fixing import fix_catalog
 from assets.gateway import Gateway
-from assets.holding import Holding
+from assets.holding import HELD_FILE, Holding
 from assets.imports import Batch, import_lines
 from assets.intake import STANDARD_INPUT, read_lines
 from publog.options import CatalogOption, JsonOption, LogOption, settings_of
@@ -57,7 +57,7 @@ def publish(
     refused: list[dict[str, Any]] = []
     with (
         closing(settings.open_log(create=True)) as opened,
-        closing(Holding(settings.home / "held.sqlite")) as holding,
+        closing(Holding(settings.home / HELD_FILE)) as holding,
         _receipts_file(receipts) as receipts_file,
     ):
         chosen = settings.load_catalog(opened)
