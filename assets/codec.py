@@ -2,13 +2,14 @@
 
 Two libraries do the work. cavro reads and writes in a third to a half of the time, where a message's schema is the
 present one and has no logical type but those handled here; fastavro does the rest: decimals, and messages of older
-schemas, read by Avro's rules of schema resolution. The tests hold each against the other.
+schemas, read by Avro's rules of schema resolution. Before them comes a module of ours, where it was compiled, for what
+is plain. The tests hold each against the others.
 """
 
 # cavro has no types, fastavro half of them.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from typing import Any, Final, NamedTuple, cast
 
@@ -23,6 +24,14 @@ from assets.limits import MESSAGE_BYTES_MAX
 from assets.model import RegisteredSchema
 from assets.schema import Kind, Record, Type
 from assets.schema_reader import parse_record
+
+try:
+    import assets.native as _native
+except ImportError:
+    _native = None
+
+COMPILED: Final = _native is not None
+"""Whether our own module is there."""
 
 MAGIC: Final = b"\x00"
 HEADER_BYTES: Final = 5
@@ -47,12 +56,16 @@ class _Schema(NamedTuple):
     record: Record | None = None
     """What it is read as; None where the catalog no longer has the kind, or can't read this."""
     forms: Forms | None = None
+    present: bool = False
+    """Whether it is the schema that the catalog has now."""
     problem: str | None = None
 
 
 class _Writer(NamedTuple):
     """How to write a kind."""
 
+    native: Callable[[bytes, dict[str, Any]], bytes | None] | None
+    """Writes behind a header, or gives None; None where nothing was compiled for it."""
     fast: Any
     """The schema as cavro takes it, or None where fastavro writes."""
     plain: Any
@@ -62,8 +75,12 @@ class _Writer(NamedTuple):
 class Codec:
     """Encodes and decodes the payloads of one log, as one catalog reads them."""
 
-    def __init__(self, kinds: Mapping[str, Kind], schemas: Iterable[RegisteredSchema]) -> None:
-        self._writers = {name: _writer(kind) for name, kind in kinds.items()}
+    def __init__(
+        self, kinds: Mapping[str, Kind], schemas: Iterable[RegisteredSchema], *, compiled: bool = True
+    ) -> None:
+        """`compiled`: whether our own module may be used, where it is there."""
+        self._native = _native if compiled else None
+        self._writers = {name: _writer(kind, self._native) for name, kind in kinds.items()}
         self._kinds = kinds
         self._schemas = {schema.id: self._prepare(schema) for schema in schemas}
 
@@ -75,20 +92,37 @@ class Codec:
         """
         writer = self._writers[kind]
         header = MAGIC + _ID.pack(schema_id)
+        value = writer.native(header, data) if writer.native is not None else None
         try:
-            if writer.forms is not None:
-                writer.forms.parse(data)
-            if writer.fast is not None:
-                value = header + writer.fast.binary_encode(data)
-            else:
-                buffer = BytesIO()
-                fastavro.schemaless_writer(buffer, writer.plain, data, strict_allow_default=True)
-                value = header + buffer.getvalue()
+            if value is None:
+                value = header + _write(writer, data)
         except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
             raise InvalidMessage("data", f"does not fit the schema of {kind}: {error}") from None
         if len(value) > MESSAGE_BYTES_MAX:
             raise InvalidMessage("data", f"takes {len(value):,} bytes; a message may have {MESSAGE_BYTES_MAX:,}")
         return value
+
+    def cutter(
+        self, kind: str, shapes: Sequence[tuple[Sequence[str], Sequence[str]]], make: Callable[[list[bytes], Any], Any]
+    ) -> Callable[[str, bytes], list[Any] | None] | None:
+        """How to bring a payload of this kind to JSON in several shapes at once, without decoding it first.
+
+        What it gives is called with an asset's URI and payload, and answers with a text for each shape, URI in front,
+        `make(pieces, holes)` where it has holes: or with None, where `decode` is to be asked, which gives the same or
+        says what is wrong.
+
+        Args:
+            shapes: Of each: the names of its fields, in the schema's order, and the dotted paths of its holes.
+            make: What to make of the pieces between the holes, and for each hole the number of its path and what
+                stands there: a URI or a list of them.
+
+        Returns:
+            None where nothing was compiled for a kind like this.
+        """
+        if self._native is None or self._writers[kind].fast is None:
+            return None
+        present = [id_ for id_, schema in self._schemas.items() if schema.kind == kind and schema.present]
+        return self._native.cutter(self._kinds[kind].record, shapes, present, make, MESSAGE_BYTES_MAX)
 
     def decode(self, kind: str, value: bytes) -> dict[str, Any]:
         """The data in a payload of this kind, in the present schema's fields and order.
@@ -133,7 +167,7 @@ class Codec:
         writer = self._writers[schema.kind]
         if kind.text == schema.text:
             reader = None if writer.fast is not None else writer.plain
-            return _Schema(schema.kind, writer.fast or writer.plain, reader, kind.record, writer.forms)
+            return _Schema(schema.kind, writer.fast or writer.plain, reader, kind.record, writer.forms, present=True)
         reason = incompatibility(kind.record, record)
         if reason is not None:
             return _Schema(schema.kind, problem=reason)
@@ -156,11 +190,13 @@ def check_compatibility(kinds: Mapping[str, Kind], schemas: Iterable[RegisteredS
             raise IncompatibleSchema(schema.kind, schema.version, reason)
 
 
-def _writer(kind: Kind) -> _Writer:
+def _writer(kind: Kind, native: Any) -> _Writer:
     forms = forms_of(kind.record)
     plain = _plain(kind.text)
     _set_defaults(plain, kind.record)
-    return _Writer(_fast(kind), plain, forms)
+    fast = _fast(kind)
+    compiled = native.encoder(kind.record) if native is not None and fast is not None else None
+    return _Writer(compiled, fast, plain, forms)
 
 
 def _fast(kind: Kind) -> Any:
@@ -193,6 +229,16 @@ def _set_defaults(schema: Any, type_: Type) -> None:
                     entry["default"] = type_.defaults[name]
         elif type_.inner:
             _set_defaults(entries["items" if type_.name == "array" else "values"], type_.inner[0])
+
+
+def _write(writer: _Writer, data: dict[str, Any]) -> bytes:
+    if writer.forms is not None:
+        writer.forms.parse(data)
+    if writer.fast is not None:
+        return writer.fast.binary_encode(data)
+    buffer = BytesIO()
+    fastavro.schemaless_writer(buffer, writer.plain, data, strict_allow_default=True)
+    return buffer.getvalue()
 
 
 def _read_fast(schema: _Schema, value: bytes) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from assets.errors import InvalidUri, Undecodable
 from assets.model import Message, check_uri
 from denormalizer.expansion import Asset, Bounds, Expander
-from denormalizer.fold import Decode
-from denormalizer.fragments import Renderer
+from denormalizer.fragments import Payloads, Renderer
 from denormalizer.plan import Plan
 from denormalizer.view import View
 
@@ -17,11 +16,10 @@ History = Callable[[str], Iterable[Message]]
 class AsOf:
     """The assets and views at one watermark."""
 
-    def __init__(self, plan: Plan, decode: Decode, history: History, bounds: Bounds = Bounds()) -> None:
+    def __init__(self, plan: Plan, payloads: Payloads, history: History, bounds: Bounds = Bounds()) -> None:
         self._plan = plan
-        self._decode = decode
         self._history = history
-        self._renderer = Renderer(plan)
+        self._renderer = Renderer(plan, payloads)
         self._assets: dict[str, Asset | None] = {}
         self._expander = Expander(self.asset, bounds)
 
@@ -49,10 +47,10 @@ class AsOf:
             return None
         for message in self._history(uri):
             if message.value is None:
-                return Asset(uri, kind, message.offset, None)
+                return Asset(kind, message.offset, None)
             try:
-                rendered = self._renderer.render(kind, uri, self._decode(kind, message.value))
+                rendered = self._renderer.render(kind, uri, message.value)
             except (Undecodable, TypeError, ValueError):
                 continue
-            return Asset(uri, kind, message.offset, rendered)
+            return Asset(kind, message.offset, rendered)
         return None

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from assets.errors import InvalidUri
-from assets.model import check_uri
+from assets.model import NEVER, check_uri
 from denormalizer.fragments import Fragments, Rendered, uris
 from denormalizer.limits import SUBTREES_KEPT_BYTES_MAX, SUBTREES_KEPT_MAX, VIEW_BYTES_MAX, VIEW_NODES_MAX
 from denormalizer.plan import Position, ViewPlan
@@ -21,14 +21,13 @@ from denormalizer.view import EMPTY_CONTENT, View
 class Asset:
     """The latest version of an asset, rendered."""
 
-    __slots__ = ("kind", "offset", "rendered", "source")
+    __slots__ = ("kind", "offset", "rendered")
 
-    def __init__(self, uri: str, kind: str, offset: int, rendered: list[Rendered] | None) -> None:
+    def __init__(self, kind: str, offset: int, rendered: list[Rendered] | None) -> None:
         self.kind = kind
         self.offset = offset
         self.rendered = rendered
         """In each shape of its kind; None while it is unpublished."""
-        self.source = f'"{uri}":{offset}'.encode()
 
 
 Lookup = Callable[[str], Asset | None]
@@ -61,6 +60,12 @@ _BARE_BYTES: Final = len(b'[{"uri":""}]')
 _CUT_FOR_GOOD: Final = -1
 """Above every ancestor: what is below is not to be shared."""
 _NOTHING_CUT: Final = 1 << 30
+_PIECES_FEW: Final = 32
+"""So many need not be measured before they are joined: each is within the bound on a view's bytes."""
+
+
+_Subtrees = dict[Position, dict[str, _Subtree]]
+"""By where they may stand, and the URI at their top."""
 
 
 class Expander:
@@ -69,62 +74,69 @@ class Expander:
     def __init__(self, lookup: Lookup, bounds: Bounds = Bounds()) -> None:
         self._lookup = lookup
         self._bounds = bounds
-        self._subtrees: dict[tuple[int, str], _Subtree] = {}
-        self._subtrees_bytes = 0
+        self._subtrees: _Subtrees = {}
+        self._walk = _Walk(lookup, bounds, self._subtrees)
 
     def forget(self) -> None:
         """Drop what is shared between views: the assets have changed."""
         self._subtrees.clear()
-        self._subtrees_bytes = 0
+        self._walk.kept_count = self._walk.kept_bytes = 0
 
     def expand(self, view: ViewPlan, uri: str, root: Asset) -> View:
         """The view rooted at an asset."""
         name = view.definition.name
         closure: dict[str, Asset | None] = {uri: root}
         if root.rendered is None:
-            return View(name, uri, root.offset, "gone", EMPTY_CONTENT, b"{%b}" % root.source)
+            return View(name, uri, root.offset, "gone", EMPTY_CONTENT, _sources(closure)[0])
         place = view.root.places[root.kind]
         rendered = root.rendered[place.shape]
         cut: tuple[str, ...] = ()
         if isinstance(rendered, bytes):
             content = rendered
         else:
-            walk = _Walk(self._lookup, view.definition.depth, self._bounds, self._subtrees)
+            walk = self._walk
             try:
-                content = walk.join(rendered, place.targets, 1, {uri: 0}, closure)
+                content = walk.content(rendered, place.targets, uri, view.definition.depth, closure)
             except _BeyondBounds:
                 closure = {uri: root}
-                bounded = _BoundedWalk(self._lookup, view.definition.depth, self._bounds)
-                content = bounded.join(rendered, place.targets, 1, {uri: 0}, closure)
+                bounded = _BoundedWalk(self._lookup, self._bounds)
+                content = bounded.content(rendered, place.targets, uri, view.definition.depth, closure)
                 cut = tuple(sorted(bounded.reached))
-            self._subtrees_bytes += walk.kept_bytes
-            if len(self._subtrees) > SUBTREES_KEPT_MAX or self._subtrees_bytes > SUBTREES_KEPT_BYTES_MAX:
+            if walk.kept_count > SUBTREES_KEPT_MAX or walk.kept_bytes > SUBTREES_KEPT_BYTES_MAX:
                 self.forget()
-        version = root.offset
-        sources: list[bytes] = []
-        for source, asset in closure.items():
-            if asset is None:
-                sources.append(b"%b:null" % orjson.dumps(source))
-            else:
-                sources.append(asset.source)
-                version = max(version, asset.offset)
-        return View(name, uri, version, "live", content, b"{%b}" % b",".join(sources), cut)
+        sources, version = _sources(closure)
+        return View(name, uri, version, "live", content, sources, cut)
 
 
 class _Walk:
     """The fast way: raises `_BeyondBounds` when the view grows too large."""
 
-    def __init__(self, lookup: Lookup, depth: int, bounds: Bounds, subtrees: dict[tuple[int, str], _Subtree]) -> None:
+    def __init__(self, lookup: Lookup, bounds: Bounds, subtrees: _Subtrees) -> None:
         self._lookup = lookup
-        self._depth = depth
-        self._bounds = bounds
+        self._depth = 0
+        self._nodes_max, self._bytes_max = bounds
         self._subtrees = subtrees
-        self.kept_bytes = 0
+        self.kept_count = self.kept_bytes = 0
         self._nodes = 1
         self._height = 0
         """The depth of the deepest asset looked up since it was last reset."""
         self._cut_at = _NOTHING_CUT
         """The depth of the highest ancestor at which a cycle was cut since it was last reset."""
+
+    def content(
+        self,
+        fragments: Fragments,
+        targets: tuple[Position, ...],
+        root: str,
+        depth: int,
+        closure: dict[str, Asset | None],
+    ) -> bytes:
+        """A root's fragments with their holes filled, `depth` references deep; what was looked up is put into `closure`."""
+        self._depth = depth
+        self._nodes = 1
+        self._height = 0
+        self._cut_at = _NOTHING_CUT
+        return self.join(fragments, targets, 1, {root: 0}, closure)
 
     def join(
         self,
@@ -137,15 +149,20 @@ class _Walk:
         """The fragments with their holes filled; `depth` is that of what stands in the holes."""
         pieces, holes = fragments
         out = [pieces[0]]
-        for number, (hole, value) in enumerate(holes, 1):
+        number = 1
+        for hole, value in holes:
             if type(value) is str:
                 out.append(self._one(value, targets[hole], depth, ancestors, closure) or b"null")
             else:
                 out.append(self._many(value, targets[hole], depth, ancestors, closure))
             out.append(pieces[number])
-        if sum(map(len, out)) > self._bounds.bytes_max:
+            number += 1
+        if len(out) > _PIECES_FEW and sum(map(len, out)) > self._bytes_max:
             raise _BeyondBounds
-        return b"".join(out)
+        content = b"".join(out)
+        if len(content) > self._bytes_max:
+            raise _BeyondBounds
+        return content
 
     def _many(
         self,
@@ -163,7 +180,7 @@ class _Walk:
                     items.append(item)
             else:
                 items.append(b"null" if uri is None else self._many(uri, target, depth, ancestors, closure))
-        if sum(map(len, items)) > self._bounds.bytes_max:
+        if len(items) > _PIECES_FEW and sum(map(len, items)) > self._bytes_max:
             raise _BeyondBounds
         return b"[%b]" % b",".join(items)
 
@@ -171,6 +188,18 @@ class _Walk:
         self, uri: str, target: Position, depth: int, ancestors: dict[str, int], closure: dict[str, Asset | None]
     ) -> bytes | None:
         """What stands for one reference; None where its target is missing or unpublished."""
+        shared = self._subtrees.get(target)
+        kept = shared.get(uri) if shared is not None else None
+        if kept is not None:
+            content, below, height, nodes = kept
+            if depth + height <= self._depth and ancestors.keys().isdisjoint(below):
+                self._nodes += nodes
+                if self._nodes > self._nodes_max:
+                    raise _BeyondBounds
+                if depth + height > self._height:  # noqa: PLR1730 - as below
+                    self._height = depth + height
+                closure.update(below)
+                return content
         if uri in ancestors:
             self._cut_at = min(self._cut_at, ancestors[uri])
             return _bare(uri)
@@ -180,7 +209,7 @@ class _Walk:
         if depth > self._height:  # noqa: PLR1730 - a call of max takes longer, and this is done for every reference
             self._height = depth
         self._nodes += 1
-        if self._nodes > self._bounds.nodes_max:
+        if self._nodes > self._nodes_max:
             raise _BeyondBounds
         asset = self._lookup(uri)
         if asset is None:
@@ -198,35 +227,29 @@ class _Walk:
         rendered = asset.rendered[place.shape]
         if isinstance(rendered, bytes):
             return rendered
-        return self._shared(uri, id(target), rendered, place.targets, depth, ancestors, closure)
+        return self._joined(uri, target, rendered, place.targets, depth, ancestors, closure)
 
-    def _shared(
+    def _joined(
         self,
         uri: str,
-        position: int,
+        target: Position,
         fragments: Fragments,
         targets: tuple[Position, ...],
         depth: int,
         ancestors: dict[str, int],
         closure: dict[str, Asset | None],
     ) -> bytes:
-        """A subtree with more below it: from what is kept, or joined and kept where nothing above shaped it."""
-        kept = self._subtrees.get((position, uri))
-        if kept is not None and depth + kept.height <= self._depth and ancestors.keys().isdisjoint(kept.closure):
-            self._nodes += kept.nodes
-            if self._nodes > self._bounds.nodes_max:
-                raise _BeyondBounds
-            self._height = max(self._height, depth + kept.height)
-            closure.update(kept.closure)
-            return kept.content
+        """A subtree with more below it, kept where nothing above shaped it."""
         height, cut_at, nodes = self._height, self._cut_at, self._nodes
         self._height, self._cut_at = depth, _NOTHING_CUT
-        below: dict[str, Asset | None] = {}
+        below: dict[str, Asset | None] = {uri: closure[uri]}
         ancestors[uri] = depth
         content = self.join(fragments, targets, depth + 1, ancestors, below)
         del ancestors[uri]
         if self._cut_at >= depth:
-            self._subtrees[position, uri] = _Subtree(content, below, self._height - depth, self._nodes - nodes)
+            kept = _Subtree(content, below, self._height - depth, self._nodes - nodes + 1)
+            self._subtrees.setdefault(target, {})[uri] = kept
+            self.kept_count += 1
             self.kept_bytes += len(content)
             self._cut_at = cut_at
         else:
@@ -239,8 +262,8 @@ class _Walk:
 class _BoundedWalk(_Walk):
     """The slow way, in the order of the text: what would go beyond a bound stays a bare object."""
 
-    def __init__(self, lookup: Lookup, depth: int, bounds: Bounds) -> None:
-        super().__init__(lookup, depth, bounds._replace(bytes_max=1 << 62), {})
+    def __init__(self, lookup: Lookup, bounds: Bounds) -> None:
+        super().__init__(lookup, bounds._replace(bytes_max=1 << 62), {})
         self._nodes_left = bounds.nodes_max - 1
         self._bytes_left = bounds.bytes_max
         self.reached: set[str] = set()
@@ -294,6 +317,20 @@ def _least_bytes(fragments: Fragments) -> int:
     """What the fragments take with bare objects in all their holes."""
     bare = sum(_BARE_BYTES + len(uri) for _, value in fragments.holes for uri in uris(value))
     return bare + sum(map(len, fragments.pieces))
+
+
+def _sources(closure: dict[str, Asset | None]) -> tuple[bytes, int]:
+    """A closure as a view shows it, and the version that it makes."""
+    version = NEVER
+    sources: list[bytes] = []
+    for uri, asset in closure.items():
+        if asset is None:
+            sources.append(b"%b:null" % orjson.dumps(uri))
+        else:
+            # A URI holds no character that JSON escapes.
+            sources.append(b'"%b":%d' % (uri.encode(), asset.offset))
+            version = max(version, asset.offset)
+    return b"{%b}" % b",".join(sources), version
 
 
 def _may_stand(uri: str, target: Position) -> bool:

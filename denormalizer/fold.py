@@ -4,9 +4,9 @@ Batch applies a range and emits once; stream emits at each micro-batch; as-of st
 How the messages are cut into emissions never changes a byte of a view.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import orjson
@@ -16,13 +16,10 @@ from assets.model import NEVER, Message, check_uri, kind_of
 from denormalizer.dependencies import Referrers, dependents
 from denormalizer.errors import OutOfOrder
 from denormalizer.expansion import Asset, Bounds, Expander
-from denormalizer.fragments import Renderer
+from denormalizer.fragments import Payloads, Renderer
 from denormalizer.limits import PENDING_VERSIONS_MAX
 from denormalizer.plan import Plan
 from denormalizer.view import View
-
-Decode = Callable[[str, bytes], dict[str, Any]]
-"""A payload's data, by its kind; raises `Undecodable`."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +72,18 @@ class Fold:
     """
 
     def __init__(
-        self, plan: Plan, decode: Decode, *, shard: Shard = WHOLE, contiguous: bool = True, bounds: Bounds = Bounds()
+        self,
+        plan: Plan,
+        payloads: Payloads,
+        *,
+        shard: Shard = WHOLE,
+        contiguous: bool = True,
+        bounds: Bounds = Bounds(),
     ) -> None:
         self._plan = plan
-        self._decode = decode
         self._shard = shard
         self._contiguous = contiguous
-        self._renderer = Renderer(plan)
+        self._renderer = Renderer(plan, payloads)
         self._assets: dict[str, Asset] = {}
         self._expander = Expander(self._lookup, bounds)
         self._changed: dict[str, None] = {}
@@ -132,7 +134,7 @@ class Fold:
                     before = self._settle(uri, before)
                 value = message.value
                 if value is None:
-                    assets[uri] = Asset(uri, kind, offset, None)
+                    assets[uri] = Asset(kind, offset, None)
                 else:
                     assets[uri] = _Pending(kind, offset, value, before, owned=owned)
                 if changed is not None:
@@ -212,13 +214,13 @@ class Fold:
         asset = pending
         while isinstance(asset, _Pending):
             try:
-                rendered = self._renderer.render(asset.kind, uri, self._decode(asset.kind, asset.value))
+                rendered = self._renderer.render(asset.kind, uri, asset.value)
             except (Undecodable, TypeError, ValueError) as error:
                 if asset.owned:
                     self.dead_letters.append(_letter(uri, asset, error))
                 asset = asset.previous
             else:
-                asset = Asset(uri, asset.kind, asset.offset, rendered)
+                asset = Asset(asset.kind, asset.offset, rendered)
         if asset is None:
             del self._assets[uri]
         elif keep:

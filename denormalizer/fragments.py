@@ -4,8 +4,8 @@ A view is later a join of these pieces. The holes are found by one serialisation
 by a byte that JSON text can't contain, and the text is cut there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import orjson
 
@@ -30,19 +30,38 @@ Rendered = bytes | Fragments
 """Bytes where nothing is to be expanded, which is most."""
 
 
+class Payloads(Protocol):
+    """What reads payloads (`assets.codec.Codec`)."""
+
+    def decode(self, kind: str, value: bytes) -> dict[str, Any]:
+        """A payload's data; raises `Undecodable`."""
+        ...
+
+    def cutter(
+        self, kind: str, shapes: Sequence[Shape], make: Callable[[list[bytes], Any], Any]
+    ) -> Callable[[str, bytes], list[Rendered] | None] | None:
+        """The same as `decode` and then `_KindRenderer.render`, in one pass: or None where that is to be done."""
+        ...
+
+
 class Renderer:
     """Renders assets of the kinds of a plan. Shapes with the same fields are one serialisation, cut at all their holes."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, payloads: Payloads) -> None:
+        self._decode = payloads.decode
         self._kinds = {kind: _KindRenderer(shapes, plan.catalog.kinds[kind]) for kind, shapes in plan.shapes.items()}
+        self._cutters = {kind: payloads.cutter(kind, shapes, Fragments) for kind, shapes in plan.shapes.items()}
 
-    def render(self, kind: str, uri: str, data: dict[str, Any]) -> list[Rendered]:
-        """The asset in each of its kind's shapes; `data` is taken apart on the way.
+    def render(self, kind: str, uri: str, value: bytes) -> list[Rendered]:
+        """An asset's payload in each of its kind's shapes.
 
         Raises:
-            orjson.JSONEncodeError: when the data holds what JSON can't.
+            Undecodable: when it can't be read.
+            orjson.JSONEncodeError: when it holds what JSON can't.
         """
-        return self._kinds[kind].render(b'{"uri":"%b"' % uri.encode(), data)
+        cut = self._cutters[kind]
+        rendered = cut(uri, value) if cut is not None else None
+        return self._kinds[kind].render(uri, self._decode(kind, value)) if rendered is None else rendered
 
 
 def references(rendered: list[Rendered]) -> Iterator[str]:
@@ -91,7 +110,9 @@ class _KindRenderer:
             tree = _tree({tuple(path.split(".")): number for number, path in enumerate(paths)}, [kind.record])
             self._cuts.append(_Cut(None if fields == all_fields else fields, tree, made))
 
-    def render(self, start: bytes, data: dict[str, Any]) -> list[Rendered]:
+    def render(self, uri: str, data: dict[str, Any]) -> list[Rendered]:
+        """The data in each shape; it is taken apart on the way."""
+        start = b'{"uri":"%b"' % uri.encode()
         rendered: list[Rendered] = [b""] * self._count
         last = len(self._cuts) - 1
         for number, cut in enumerate(self._cuts):

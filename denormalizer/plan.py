@@ -8,12 +8,12 @@ fields, cut open at which references - is its *shape*; most kinds have one or tw
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from assets.catalog import Catalog, Kind, Record, Type, ViewDefinition, step_into
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(NamedTuple):
     """Which top-level fields of a kind to render, and at which references to leave holes."""
 
     fields: tuple[str, ...]

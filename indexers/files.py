@@ -28,9 +28,12 @@ def replace(path: Path, data: bytes) -> None:
     sync(path.parent)
 
 
-def concatenate(parts: Sequence[BinaryIO], target: Path) -> None:
-    """Write one file with what is in all of these, in order, inside the kernel where the file system lets us."""
-    with target.open("wb") as file:
+def append(parts: Sequence[BinaryIO], target: Path) -> None:
+    """Add to a file what is in all of these, in order, inside the kernel where the file system lets us."""
+    target.touch()
+    # Not opened for appending: the kernel copies nothing into such a file.
+    with target.open("r+b") as file:
+        file.seek(0, os.SEEK_END)
         for part in parts:
             left = os.fstat(part.fileno()).st_size
             try:

@@ -178,15 +178,16 @@ def _check_once(file: BinaryIO, name: str) -> None:
 
 
 def _join(parts: Sequence[Path], path: Path) -> None:
-    """Make one file of the parts: of a single one by moving it, where it lies on the same file system."""
+    """Make one file of the parts, behind the first of them, which is moved where it lies on the same file system."""
     with ExitStack() as stack:
         opened = [stack.enter_context(open_part(part)) for part in parts]
         for part, file in zip(parts, opened, strict=True):
             check_end(file, str(part))
-        if len(parts) == 1 and parts[0].stat().st_dev == path.parent.stat().st_dev:
+        path.unlink(missing_ok=True)
+        if parts and parts[0].stat().st_dev == path.parent.stat().st_dev:
             parts[0].replace(path)
-        else:
-            files.concatenate(opened, path)
+            opened = opened[1:]
+        files.append(opened, path)
 
 
 def _scan(file: BinaryIO, name: str, view: str | None) -> Iterator[View]:

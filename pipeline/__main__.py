@@ -1,10 +1,10 @@
 """`python -m pipeline`: a batch with Beam's own options."""
 
-import logging
 import sys
 
-# Beam has things to say while it is imported.
-logging.basicConfig(level=logging.CRITICAL)
+from pipeline.beam_loading import load_beam
+
+load_beam()
 
 from pipeline.command import main  # noqa: E402
 

@@ -35,11 +35,11 @@ class LogViews:
 
     def at(self, last: int) -> AsOf:
         """The assets and views at a watermark, each read when it is asked for."""
-        return AsOf(self.plan, self._codec.decode, lambda uri: self._log.history(uri, last))
+        return AsOf(self.plan, self._codec, lambda uri: self._log.history(uri, last))
 
     def fold(self, last: int) -> Fold:
         """The fold of messages 0 to `last`, with nothing emitted."""
-        fold = Fold(self.plan, self._codec.decode, contiguous=self._log.contiguous)
+        fold = Fold(self.plan, self._codec, contiguous=self._log.contiguous)
         fold.apply(self._log.read(0, last))
         return fold
 

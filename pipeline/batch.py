@@ -21,7 +21,7 @@ from indexers import open_index
 from pipeline.dead_letters import DeadLetters, parse_letters
 from pipeline.errors import JobFailed
 from pipeline.job import Block, Job, Manifest, ShardResult
-from pipeline.shard import durable, fold_shard
+from pipeline.shard import fold_shard, whole
 from pipeline.worker import fold_in_process
 
 
@@ -87,8 +87,8 @@ class LoadIndex(beam.DoFn):
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Leave a manifest, whole and durable."""
-    with durable(path) as file:
+    """Leave a manifest, whole."""
+    with whole(path) as file:
         file.write(orjson.dumps(asdict(manifest)))
 
 

@@ -26,7 +26,7 @@ STEP_VIEWS: Final = 2_000
 
 
 def fold_shard(job: Job, block: Block) -> ShardResult:
-    """Do one shard's work; its part is there, whole and durable, when this returns.
+    """Do one shard's work; its part is there and whole when this returns.
 
     Doing it again gives the same bytes, so a runner may.
     """
@@ -34,12 +34,12 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
     with (
         closing(open_log(job.log, create=False)) as log,
         paused_collector(),
-        durable(job.letters(block.shard)) as letters,
-        durable(job.part(block.shard)) as part,
+        whole(job.letters(block.shard)) as letters,
+        whole(job.part(block.shard)) as part,
     ):
-        decode = Codec(catalog.kinds, log.schemas()).decode
+        codec = Codec(catalog.kinds, log.schemas())
         shard = Shard(block.shard, block.shards)
-        fold = Fold(compile_catalog(catalog), decode, shard=shard, contiguous=log.contiguous)
+        fold = Fold(compile_catalog(catalog), codec, shard=shard, contiguous=log.contiguous)
         counted = _Counted(letters, part)
         messages = log.read(0, block.last)
         before = NEVER - 1
@@ -89,12 +89,13 @@ def _report(path: Path, watermark: int, views: int) -> None:
 
 
 @contextmanager
-def durable(path: Path) -> Generator[IO[bytes]]:
-    """A file that appears under its name only when it is complete and on disk."""
+def whole(path: Path) -> Generator[IO[bytes]]:
+    """A file that appears under its name only when it is complete.
+
+    It need not outlive a power cut: every job begins with an empty folder, and an index forces to the disk what it takes.
+    """
     # Attempts of one shard may overlap when a runner gives one up that still runs: each has its own file until then.
     attempt = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}.attempt")
     with attempt.open("wb", buffering=1024 * 1024) as file:
         yield file
-        file.flush()
-        os.fsync(file.fileno())
     attempt.replace(path)

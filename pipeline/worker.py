@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -22,6 +24,27 @@ PARENT_CHECK_SECONDS: Final = 0.5
 """How often a worker looks whether the process that started it is still there."""
 
 
+_waiting: list["subprocess.Popen[bytes]"] = []
+"""Processes that were started and have not been told what to do."""
+
+
+@contextmanager
+def workers_waiting(count: int) -> Generator[None]:
+    """Have processes at hand for so many shards: they take a while to start."""
+    _waiting.extend(_start() for _ in range(count))
+    try:
+        yield
+    finally:
+        while _waiting:
+            with _waiting.pop() as process:
+                process.kill()
+
+
+def _start() -> "subprocess.Popen[bytes]":
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-m", "pipeline.worker"], stdin=pipe, stdout=pipe, stderr=pipe)
+
+
 def fold_in_process(job: Job, block: Block) -> ShardResult:
     """`fold_shard` in a process of its own.
 
@@ -29,13 +52,18 @@ def fold_in_process(job: Job, block: Block) -> ShardResult:
         JobFailed: with what the process said, or how it died.
     """
     told = orjson.dumps({"job": job.to_dict(), "block": asdict(block)})
-    ended = subprocess.run([sys.executable, "-m", "pipeline.worker"], input=told, capture_output=True, check=False)
-    if ended.returncode < 0:
-        raise JobFailed(f"the process of shard {block.shard} was killed by signal {-ended.returncode}")
-    if ended.returncode:
-        reason = ended.stderr.decode(errors="replace").strip().splitlines()
+    try:
+        process = _waiting.pop()
+    except IndexError:
+        process = _start()
+    with process:
+        said, complained = process.communicate(told)
+    if process.returncode < 0:
+        raise JobFailed(f"the process of shard {block.shard} was killed by signal {-process.returncode}")
+    if process.returncode:
+        reason = complained.decode(errors="replace").strip().splitlines()
         raise JobFailed(f"shard {block.shard}: {reason[-1] if reason else 'its process failed without a word'}")
-    return ShardResult(**orjson.loads(ended.stdout))
+    return ShardResult(**orjson.loads(said))
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """`publog demo`: the whole path on a small invented newsroom, told as it goes."""
 
-import logging
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
@@ -26,6 +25,7 @@ from indexers import open_index
 from indexers.port import Facet, Hit, Query
 from indexers.query import parse
 from pipeline.as_of import LogViews
+from pipeline.beam_loading import load_beam
 from publog.options import settings_of
 from publog.settings import HOME_DEFAULT, Settings, UsedWrongly
 from publog.terminal import out, say
@@ -121,8 +121,7 @@ def _sample(log: Log) -> None:
 
 
 def _run(settings: Settings, log: Log) -> None:
-    # Beam takes a second to import: only the command that needs it pays. It logs what it also raises.
-    logging.basicConfig(level=logging.CRITICAL)
+    load_beam()
     from pipeline.run import run_batch
 
     say("publog run --batch", style="dim")

@@ -1,12 +1,13 @@
 """`publog run`: the Beam pipeline from the log into the index."""
 
-import logging
 from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from pipeline.beam_loading import load_beam
+from pipeline.worker import workers_waiting
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
 from publog.settings import UsedWrongly
 from publog.terminal import meter, say, warn, write_json
@@ -35,11 +36,13 @@ def run(
         chosen = settings.load_catalog(opened)
         messages = opened.last_offset() + 1
         url = opened.url
-    # Beam takes a second to import: only the command that needs it pays. It logs what it also raises.
-    logging.basicConfig(level=logging.CRITICAL)
-    from pipeline.run import Progress, run_batch
-
-    with meter("denormalizing", "messages", messages) as progress:
+    # The processes that shards will want start up while this one imports Beam.
+    with (
+        workers_waiting(shards if shards > 1 and runner is None else 0),
+        meter("denormalizing", "messages", messages) as progress,
+    ):
+        load_beam()
+        from pipeline.run import Progress, run_batch
 
         def show(state: Progress) -> None:
             progress.show(state.applied, state.messages, f", {state.views:,} views" if state.views else "")

@@ -39,7 +39,7 @@ def main() -> None:
         case "cramped":
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
-            parts = [Path(arguments[0]), Path("/dev/null")]
+            parts = [Path("/dev/null"), Path(arguments[0])]
             say(failure_of(lambda: index.load(parts, catalog=CATALOG, applied_through=9)))
             say(failure_of(lambda: index.write(noisy_stories(2_000, version=9), applied_through=9)))
         case "poll":

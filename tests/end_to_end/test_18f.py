@@ -67,7 +67,7 @@ def digest(content: Json) -> str:
 
 @pytest.mark.parametrize("shards", [1, 3])
 def test_the_fold_gives_every_checkpoint(history: History, shards: int) -> None:
-    folds = [Fold(history.plan, history.codec.decode, shard=Shard(number, shards)) for number in range(shards)]
+    folds = [Fold(history.plan, history.codec, shard=Shard(number, shards)) for number in range(shards)]
     views: dict[str, View] = {}
     for checkpoint in history.checkpoints:
         for fold in folds:
@@ -83,17 +83,17 @@ def test_the_fold_gives_every_checkpoint(history: History, shards: int) -> None:
     assert isinstance(next(iter(history.checkpoints[-1]["views"].values())), dict)
     assert not [letter for fold in folds for letter in fold.dead_letters]
 
-    once = Fold(history.plan, history.codec.decode)
+    once = Fold(history.plan, history.codec)
     once.apply(history.messages)
     assert {view.uri: view for view in once.emit()} == views
 
 
 def test_emission_at_every_commit_ends_in_the_same_bytes(history: History) -> None:
-    stream = Fold(history.plan, history.codec.decode)
+    stream = Fold(history.plan, history.codec)
     views: dict[str, View] = {}
     for message in history.messages:
         stream.apply([message])
         views.update((view.uri, view) for view in stream.emit())
-    once = Fold(history.plan, history.codec.decode)
+    once = Fold(history.plan, history.codec)
     once.apply(history.messages)
     assert {view.uri: view for view in once.emit()} == views

@@ -104,6 +104,15 @@ def test_every_view_agrees_in_any_batching_and_sharding(cut: tuple[Publication, 
 
 
 @given(publications())
+def test_the_views_are_the_same_without_the_compiled_module(publication: Publication) -> None:
+    compiled, plain = publication.fold(), publication.fold(compiled=False)
+    for fold in (compiled, plain):
+        fold.apply(publication.messages)
+    assert list(compiled.emit()) == list(plain.emit())
+    assert compiled.dead_letters == plain.dead_letters
+
+
+@given(publications())
 def test_emission_at_the_ends_of_transactions_agrees(publication: Publication) -> None:
     drive(Checked(publication, 2), [message.offset for message in publication.messages if message.tx_end])
 
@@ -215,7 +224,7 @@ def test_a_single_view_as_of_any_offset_agrees_and_is_explained(publication: Pub
     messages = publication.messages[: watermark + 1]
     as_of = AsOf(
         publication.plan,
-        publication.codec.decode,
+        publication.codec,
         lambda uri: (message for message in reversed(messages) if message.uri == uri),
     )
     expected = publication.expected(watermark)
@@ -368,6 +377,6 @@ def test_every_view_agrees_through_a_log_that_is_closed_half_way(
                 append(log, publication, part)
                 checked.apply(list(log.read(checked.folds[0].watermark + 1)))
                 checked.emit()
-                fold = Fold(publication.plan, Codec(publication.catalog.kinds, log.schemas()).decode)
+                fold = Fold(publication.plan, Codec(publication.catalog.kinds, log.schemas()))
                 fold.apply(log.read())
                 assert by_key(fold.emit()) == checked.views

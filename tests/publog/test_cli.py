@@ -969,6 +969,7 @@ def test_doctor_finds_everything_in_order(indexed: Shell) -> None:
     assert indexed("doctor", "--thorough").out.splitlines() == [
         "ok  log: 7 messages, storage in order",
         "ok  catalog: 3 kinds, 2 views",
+        "ok  payloads: read and written by the compiled module",
         "ok  dead letters: none",
         "ok  held: none",
         "ok  index: 3 live documents, applied through 6",
@@ -977,7 +978,14 @@ def test_doctor_finds_everything_in_order(indexed: Shell) -> None:
     ]
     answer = indexed("doctor", "--json").json
     assert answer["good"] is True
-    assert [finding["what"] for finding in answer["findings"]] == ["log", "catalog", "dead letters", "held", "index"]
+    assert [finding["what"] for finding in answer["findings"]] == [
+        "log",
+        "catalog",
+        "payloads",
+        "dead letters",
+        "held",
+        "index",
+    ]
 
 
 def test_doctor_says_what_to_do(published: Shell) -> None:

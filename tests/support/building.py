@@ -69,8 +69,11 @@ class Publication:
         older = {name: text for name, text in self.older.items() if any(message.get("older") for message in self.plain)}
         return f"Publication(\n{pformat(dict(self.files), width=110)},\n{pformat(self.plain, width=110, sort_dicts=False)},\n{older})"
 
-    def fold(self, shard: Shard = Shard(), bounds: Bounds = Bounds(), *, contiguous: bool = True) -> Fold:
-        return Fold(self.plan, self.codec.decode, shard=shard, bounds=bounds, contiguous=contiguous)
+    def fold(
+        self, shard: Shard = Shard(), bounds: Bounds = Bounds(), *, contiguous: bool = True, compiled: bool = True
+    ) -> Fold:
+        codec = self.codec if compiled else Codec(self.catalog.kinds, self.schemas, compiled=False)
+        return Fold(self.plan, codec, shard=shard, bounds=bounds, contiguous=contiguous)
 
     def folds(self, count: int, bounds: Bounds = Bounds()) -> list[Fold]:
         """One for each of so many shards."""
