@@ -89,7 +89,6 @@ class DescribedFile:
         file.close()
 
         def link(path: Path) -> Meta:
-            path.unlink(missing_ok=True)
             path.hardlink_to(other.path)
             return meta
 
@@ -125,12 +124,22 @@ class DescribedFile:
             files.sync(self.path.parent)
 
     @property
+    def said(self) -> Meta | None:
+        """What the description says, whether it fits or not."""
+        try:
+            return msgspec.json.decode(self._meta.read_bytes(), type=Meta)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    @property
     def is_there(self) -> bool:
         """Whether there are data and a description, be they good or bad."""
         return self._meta.exists() and self.path.exists()
 
     def _put(self, make: Callable[[Path], Meta]) -> Meta:
         self._settle()
+        # One that a crash left there may share its data with a file that is in use.
+        self._next.unlink(missing_ok=True)
         try:
             meta = make(self._next)
             self._next_meta.write_bytes(msgspec.json.encode(meta))

@@ -39,6 +39,8 @@ class MemoryGeneration:
         self.description = description
         self.catalog = catalog
         self.engine = Engine.create(None, catalog, description.generation, url)
+        self.is_removed = False
+        self._url = url
 
     def info(self) -> IndexInfo:
         return self.engine.info()
@@ -51,6 +53,8 @@ class MemoryGeneration:
         repair: bool = False,
         remove: Iterable[tuple[str, str]] = (),
     ) -> None:
+        if self.is_removed:
+            raise NoGeneration(self._url, self.description.generation)
         self.engine.write(views, applied_through, repair=repair, remove=remove)
 
     def get(self, view: str, uri: str) -> View | None:
@@ -95,7 +99,8 @@ class MemoryIndex(Following):
             former, name = self._current, made.description.generation
             self._generations[name] = made
             self._current = name
-            self._generations.pop(former, None)
+            if former:
+                self._drop(former)
             return made.info()
 
     def generations(self) -> Sequence[GenerationInfo]:
@@ -142,7 +147,7 @@ class MemoryIndex(Following):
         with self._changes:
             self._named(name)
             check_retired(self._url, name, self._current)
-            del self._generations[name]
+            self._drop(name)
 
     @contextmanager
     def lease(self, holder: str) -> Generator[Lease]:
@@ -170,6 +175,9 @@ class MemoryIndex(Following):
             created=created(name),
             bytes=0,
         )
+
+    def _drop(self, name: str) -> None:
+        self._generations.pop(name).is_removed = True
 
     def _named(self, name: str) -> MemoryGeneration:
         found = self._generations.get(name)

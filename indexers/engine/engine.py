@@ -260,7 +260,9 @@ class Engine:
         for bucket in found:
             word, _, view = cast("str", bucket["key"]).partition(" ")
             counts[word][view] = bucket["doc_count"]
-        return IndexInfo(state.mark.applied_through, self._catalog.digest, self._generation, counts["live"], counts["gone"])
+        return IndexInfo(
+            state.mark.applied_through, self._catalog.digest, self._generation, counts["live"], counts["gone"]
+        )
 
     @property
     def applied_through(self) -> int:

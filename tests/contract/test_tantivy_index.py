@@ -20,7 +20,7 @@ class TestTantivyIndex(SharedIndexContract):
 
     def left_behind(self, index: Index) -> list[Path]:
         folder = Path(index.url.removeprefix("tantivy:"))
-        files = {"current", "lock", "generations"}
+        files = {"current", "lock", "generations", "lease", "lease.lock"}
         others = [path for path in folder.iterdir() if path.name not in files]
         current = index.info().generation
         return others + [path for path in (folder / "generations").iterdir() if path.name != current]
