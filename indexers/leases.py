@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from indexers import files
-from indexers.errors import CorruptIndex, LeaseHeld, LeaseLost
+from indexers.errors import CorruptIndex, EngineFailed, LeaseHeld, LeaseLost
 from indexers.limits import HOLDER_CHARACTERS_MAX
 from indexers.port import Lease
 
@@ -51,15 +51,11 @@ class FileLease:
 
         Raises:
             LeaseHeld: another one has it.
+            EngineFailed: the disk is full or failing.
         """
         lock = files.FileLock(self._path.with_name(f"{self._path.name}.lock"))
-        if not lock.take():
-            latest = self._latest() or _NEVER_GRANTED
-            raise LeaseHeld(self._url, latest.holder, latest.since)
         try:
-            lease = next_lease(self._latest(), holder)
-            files.replace(self._path, msgspec.json.encode(lease))
-            yield lease
+            yield self._grant(lock, holder)
         finally:
             lock.release()
 
@@ -70,6 +66,17 @@ class FileLease:
             LeaseLost: another one was granted since, or this one never.
         """
         check_token(self._url, self._latest(), token)
+
+    def _grant(self, lock: files.FileLock, holder: str) -> Lease:
+        try:
+            if not lock.take():
+                latest = self._latest() or _NEVER_GRANTED
+                raise LeaseHeld(self._url, latest.holder, latest.since)
+            lease = next_lease(self._latest(), holder)
+            files.replace(self._path, msgspec.json.encode(lease))
+        except OSError as error:
+            raise EngineFailed(self._url, str(error)) from error
+        return lease
 
     def _latest(self) -> Lease | None:
         try:

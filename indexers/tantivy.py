@@ -181,9 +181,9 @@ class TantivyIndex(Following):
             return self._present().info()
 
     def generations(self) -> Sequence[GenerationInfo]:
-        current = self._pointed().current
         if not self._generations.exists():
             return []
+        current = self._pointed().current
         folders = sorted(self._generations.iterdir())
         return [info for folder in folders if (info := self._about(folder, current)) is not None]
 
@@ -278,7 +278,7 @@ class TantivyIndex(Following):
         folder.mkdir()
         engine = Engine.create(folder, catalog, description.generation, self.url)
         engine.load(open_parts(parts), applied_through)
-        for path in (*folder.iterdir(), self._generations):
+        for path in (*folder.iterdir(), self._generations, self._path, self._path.parent):
             files.sync(path)
         _describe(folder, description)
 
@@ -373,7 +373,8 @@ class TantivyIndex(Following):
             return self._building.setdefault(name, self._handle(name))
 
     def _described(self, name: str) -> Description:
-        if not is_name(name):
+        current, doomed = self._pointed()
+        if not is_name(name) or (name in doomed and name != current):
             raise NoGeneration(self.url, name)
         try:
             return _description(self._generations / name, self.url)
@@ -384,14 +385,14 @@ class TantivyIndex(Following):
         """What is to be said of a generation; nothing when it is not there any more, or not all of it yet."""
         digest, applied_through, loaded, complete = "", NEVER, 0, False
         try:
-            description = _description(folder, self.url)
+            description = self._described(folder.name)
             digest = description.catalog_digest
             with self._opening:
                 engine = self._handle(folder.name).engine
             loaded = engine.loaded
             if description.complete:
                 applied_through, complete = engine.applied_through, True
-        except (FileNotFoundError, NotADirectoryError, NoGeneration):
+        except NoGeneration:
             return None
         except (CorruptIndex, EngineFailed, UnusableIndex):
             pass
