@@ -222,15 +222,16 @@ class TantivyIndex(Following):
         with self._changing():
             self._lease.check(token)
             check_expected(self.url, expected, self._pointed().current)
-            check_complete(self.url, self._described(name))
+            # It must be one that can be read.
+            self.generation(name).info()
             self._point(name)
 
     def remove(self, name: str) -> None:
         with self._changing():
-            self._described(name)
+            folder = self._folder(name)
             check_retired(self.url, name, self._pointed().current)
             with self._seized(name):
-                self._delete(self._generations / name)
+                self._delete(folder)
 
     def lease(self, holder: str) -> AbstractContextManager[Lease]:
         with _failures(self.url):
@@ -373,13 +374,23 @@ class TantivyIndex(Following):
             return self._building.setdefault(name, self._handle(name))
 
     def _described(self, name: str) -> Description:
-        current, doomed = self._pointed()
-        if not is_name(name) or (name in doomed and name != current):
-            raise NoGeneration(self.url, name)
         try:
-            return _description(self._generations / name, self.url)
-        except (FileNotFoundError, NotADirectoryError):
+            return _description(self._folder(name), self.url)
+        except FileNotFoundError:
             raise NoGeneration(self.url, name) from None
+
+    def _folder(self, name: str) -> Path:
+        """Where a generation lies, be it damaged or not.
+
+        Raises:
+            NoGeneration: there is none of this name, or it is about to be swept.
+        """
+        current, doomed = self._pointed()
+        folder = self._generations / name
+        is_swept = name in doomed and name != current
+        if not is_name(name) or is_swept or not (folder / _DESCRIPTION).exists():
+            raise NoGeneration(self.url, name)
+        return folder
 
     def _about(self, folder: Path, current: str) -> GenerationInfo | None:
         """What is to be said of a generation; nothing when it is not there any more, or not all of it yet."""

@@ -1115,7 +1115,7 @@ class SharedIndexContract(IndexContract):
         old = index.info().generation
         new = self.build(index, [story(number, version=2) for number in range(50)], 2)
         readers = [self.child("watch", index.url) for _ in range(2)]
-        end = time.monotonic() + 0.7
+        end = time.monotonic() + 0.5
         while time.monotonic() < end:
             self.switch(index, new)
             self.switch(index, old)
@@ -1170,10 +1170,10 @@ class SharedIndexContract(IndexContract):
         chance = random.Random(5)
         name = index.begin(CATALOG)
         reached = {0}
-        for turn in range(6):
+        for turn in range(5):
             child = self.child("build", index.url, name, folder)
             try:
-                child.wait(chance.uniform(0, 0.25) if turn < 5 else None)
+                child.wait(chance.uniform(0, 0.25) if turn < 4 else None)
             except subprocess.TimeoutExpired:
                 child.kill()
             child.wait()
@@ -1192,7 +1192,7 @@ class SharedIndexContract(IndexContract):
         index = self.new(views)
         index.close()
         chance = random.Random(11)
-        for _ in range(6):
+        for _ in range(4):
             child = self.child("churn-generations", index.url, self.part(views))
             with suppress(subprocess.TimeoutExpired):
                 child.wait(chance.uniform(0, 0.2))
