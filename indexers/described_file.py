@@ -11,6 +11,7 @@ Data that is still being added to is described by its first bytes; what lies beh
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -123,6 +124,18 @@ class DescribedFile:
             path.unlink(missing_ok=True)
             files.sync(self.path.parent)
 
+    def settle(self) -> None:
+        """Finish a change that ended between its two moves, and clear away one that ended before.
+
+        A file aside may share its data with one that is in use: nobody is to write into it.
+        """
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            if self._read(self._next_meta, file) is not None:
+                self._next_meta.replace(self._meta)
+                files.sync(self.path.parent)
+        self._next.unlink(missing_ok=True)
+        self._next_meta.unlink(missing_ok=True)
+
     @property
     def said(self) -> Meta | None:
         """What the description says, whether it fits or not."""
@@ -137,9 +150,7 @@ class DescribedFile:
         return self._meta.exists() and self.path.exists()
 
     def _put(self, make: Callable[[Path], Meta]) -> Meta:
-        self._settle()
-        # One that a crash left there may share its data with a file that is in use.
-        self._next.unlink(missing_ok=True)
+        self.settle()
         try:
             meta = make(self._next)
             self._next_meta.write_bytes(msgspec.json.encode(meta))
@@ -156,16 +167,6 @@ class DescribedFile:
 
     def _describe(self, meta: Meta) -> None:
         files.replace(self._meta, msgspec.json.encode(meta))
-
-    def _settle(self) -> None:
-        """Finish a change that ended between its two moves: its description is about to be overwritten."""
-        try:
-            with self.path.open("rb") as file:
-                if self._read(self._next_meta, file) is not None:
-                    self._next_meta.replace(self._meta)
-                    files.sync(self.path.parent)
-        except FileNotFoundError:
-            return
 
     def _fitting(self, file: BinaryIO) -> Meta | None:
         return self._read(self._meta, file) or self._read(self._next_meta, file)

@@ -196,6 +196,7 @@ class GenerationFiles:
 
     def _sweep(self) -> None:
         """Remove what is left of changes that were killed, and of generations that are not there any more."""
+        self.in_place.settle()
         if not self._folder.exists():
             return
         current = self.current
