@@ -9,17 +9,32 @@ from pathlib import Path
 from indexers.errors import UnusableIndex
 from indexers.jsonl import JsonlIndex
 from indexers.memory import MemoryIndex, shared
-from indexers.port import Facet, Highlight, Hit, Index, IndexInfo, Query, Results, Sort
+from indexers.port import (
+    Facet,
+    Generation,
+    GenerationInfo,
+    Highlight,
+    Hit,
+    Index,
+    IndexInfo,
+    Lease,
+    Query,
+    Results,
+    Sort,
+)
 from indexers.query import Expression, parse
 from indexers.tantivy import TantivyIndex
 
 __all__ = [
     "Expression",
     "Facet",
+    "Generation",
+    "GenerationInfo",
     "Highlight",
     "Hit",
     "Index",
     "IndexInfo",
+    "Lease",
     "Query",
     "Results",
     "Sort",

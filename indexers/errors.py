@@ -10,12 +10,18 @@ IndexersError
 |  +- NoIndex               nothing was ever loaded there
 |  +- UnusableIndex         an index URL that names nothing we can open
 |  +- CorruptIndex          an index whose parts disagree with each other
+|  +- NoGeneration          a generation that is not, or no longer, there
+|  +- GenerationUnfit       a generation that can't be used this way as it is
+|  +- GenerationMoved       the current generation is not the one that was expected
+|  +- LeaseLost             a lease that was granted to another one since
 +- TransientError           trying again may work
    +- IndexBusy             another process writes this index
+   +- LeaseHeld             another one holds the lease
    +- EngineFailed          the engine could not read or write
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 
 class IndexersError(Exception):
@@ -107,12 +113,69 @@ class CorruptIndex(TerminalError):
         self.reason = reason
 
 
+class NoGeneration(TerminalError):
+    """A generation that is not, or no longer, there."""
+
+    def __init__(self, url: str, generation: str) -> None:
+        super().__init__(f"{url} has no generation {generation!r}. See which there are: publog backfill generations.")
+        self.url = url
+        self.generation = generation
+
+
+class GenerationUnfit(TerminalError):
+    """A generation that can't be used this way as it is: an unfinished one, for example."""
+
+    def __init__(self, url: str, generation: str, reason: str, remedy: str) -> None:
+        super().__init__(f"Generation {generation} of {url} {reason}. {remedy}.")
+        self.url = url
+        self.generation = generation
+        self.reason = reason
+        self.remedy = remedy
+
+
+class GenerationMoved(TerminalError):
+    """The current generation is not the one that was expected: somebody else made another one current."""
+
+    def __init__(self, url: str, expected: str, current: str) -> None:
+        super().__init__(
+            f"The current generation of {url} is {current or 'none'}, not {expected or 'none'} as expected. "
+            "Look at what made it current, then decide again."
+        )
+        self.url = url
+        self.expected = expected
+        self.current = current
+
+
+class LeaseLost(TerminalError):
+    """The lease that this was to be done under was granted to another one since."""
+
+    def __init__(self, url: str, token: int, latest: int) -> None:
+        super().__init__(
+            f"The lease of {url} was granted anew since (token {latest}, this one is {token}). "
+            "See what its new holder does before you begin again."
+        )
+        self.url = url
+        self.token = token
+        self.latest = latest
+
+
 class IndexBusy(TransientError):
     """Another process writes this index."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"Another process is writing to {url}. One writes at a time: wait for it, or stop it.")
         self.url = url
+
+
+class LeaseHeld(TransientError):
+    """Another one holds the lease; `since` is the second (since 1970-01-01T00:00:00Z) at which it was granted."""
+
+    def __init__(self, url: str, holder: str, since: int) -> None:
+        when = datetime.fromtimestamp(since, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        super().__init__(f"{holder} holds the lease of {url} since {when}. Wait for it, or stop it.")
+        self.url = url
+        self.holder = holder
+        self.since = since
 
 
 class EngineFailed(TransientError):

@@ -4,119 +4,125 @@ A write makes the whole file again: this index is for taking views out, not for 
 an index of it in memory.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, get_args
 
 from assets.catalog import Catalog
+from assets.model import NEVER
 from denormalizer.view import State, View
 from indexers import files
-from indexers.described_file import DescribedFile, Meta, beside
+from indexers.described_file import DescribedFile, Meta
 from indexers.documents import document_id
 from indexers.engine import Engine
-from indexers.errors import EngineFailed, InvalidRecord, NoIndex, UnknownView, UnusableIndex
-from indexers.generations import NEVER_LOADED, Description, describe
-from indexers.port import Counts, IndexInfo, Query, Results
-from indexers.records import check_end, open_part, read_content, read_lines, read_record
+from indexers.errors import CorruptIndex, InvalidRecord, NoGeneration, NoIndex, UnknownView, UnusableIndex
+from indexers.generation_files import GenerationFiles
+from indexers.generations import (
+    FORMAT,
+    NEVER_LOADED,
+    Description,
+    check_complete,
+    check_expected,
+    check_retired,
+    check_unfinished,
+    created,
+    describe,
+)
+from indexers.leases import FileLease
+from indexers.port import Counts, GenerationInfo, IndexInfo, Lease, Query, Results
+from indexers.records import check_end, open_part, open_parts, read_content, read_lines, read_record
 
 _Counts = tuple[dict[str, int], dict[str, int]]
 
 
-class JsonlIndex:
-    """A file of view records."""
+class JsonlGeneration:
+    """One generation, wherever its file lies; without a name the one that is current at the moment."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
-        self._file = DescribedFile(self._path, self.url)
-        self._lock = files.WriterLock(beside(self._path, ".lock"), self.url)
-        self._writing = Lock()
+    def __init__(self, store: GenerationFiles, name: str | None) -> None:
+        self._store = store
+        self._name = name
         self._building = Lock()
         self._counted: tuple[Meta, _Counts] | None = None
         self._built: tuple[Meta, Engine] | None = None
 
     @property
     def url(self) -> str:
-        return f"jsonl:{self._path}"
+        return self._store.url
 
     def info(self) -> IndexInfo:
         try:
-            meta, file = self._file.open()
+            place, meta, file = self._store.open(self._name)
         except NoIndex:
             return NEVER_LOADED
         with file:
             counted = self._counted
             if counted is None or counted[0] != meta:
                 catalog = meta.description.catalog(self.url)
-                counted = self._counted = meta, _count(file, str(self._path), catalog)
+                counted = self._counted = meta, _count(file, str(place.path), catalog)
         live, gone = counted[1]
         description = meta.description
         return IndexInfo(meta.applied_through, description.catalog_digest, description.generation, live, gone)
 
-    def load(
-        self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int, counted: Counts | None = None
-    ) -> IndexInfo:
-        with self._writing:
-            self._take_lock()
-            self._replace(lambda path: _join(parts, path), describe(catalog), catalog, applied_through, counted)
-        return self.info()
-
-    def write(self, views: Iterable[View], *, applied_through: int, repair: bool = False) -> None:
-        with self._writing:
-            meta, file = self._file.open()
+    def write(
+        self,
+        views: Iterable[View],
+        *,
+        applied_through: int,
+        repair: bool = False,
+        remove: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        if self._name is None and self._store.current is None:
+            raise NoIndex(self.url)
+        with self._store.changing():
+            place, meta, file = self._store.open(self._name)
             with file:
-                self._take_lock()
+                self._store.take_writer(meta.description.generation)
                 catalog = meta.description.catalog(self.url)
+                removed = {document_id(*pair) for pair in remove}
                 changes = _latest(views, catalog, repair=repair)
 
                 def write(path: Path) -> None:
-                    lines = _changed(file, str(self._path), changes, repair=repair)
+                    lines = _changed(file, str(place.path), changes, removed, repair=repair)
                     with path.open("wb") as target:
                         target.writelines(line + b"\n" for line in lines)
 
-                self._replace(write, meta.description, catalog, max(applied_through, meta.applied_through))
+                self._replace(place, write, meta.description, catalog, max(applied_through, meta.applied_through))
 
     def get(self, view: str, uri: str) -> View | None:
         return self._engine().get(view, uri)
 
     def scan(self, view: str | None = None) -> Iterator[View]:
-        meta, file = self._file.open()
+        place, meta, file = self._store.open(self._name)
         known = meta.description.catalog(self.url).views
         if view is not None and view not in known:
             file.close()
             raise UnknownView(view, known)
-        return _scan(file, str(self._path), view)
+        return _scan(file, str(place.path), view)
 
     def search(self, query: Query) -> Results:
         return self._engine().search(query)
 
     def close(self) -> None:
-        with self._writing:
-            self._lock.release()
-
-    def _take_lock(self) -> None:
-        try:
-            self._lock.take()
-        except OSError as error:
-            raise UnusableIndex(
-                self.url, f"nothing can be written there ({error.strerror})", "Name a file in a folder that exists"
-            ) from None
+        self._store.release_writers(self._name)
 
     def _engine(self) -> Engine:
         """An index in memory of the present file."""
         with self._building:
-            meta, file = self._file.open()
+            place, meta, file = self._store.open(self._name)
             with file:
                 if self._built is None or self._built[0] != meta:
                     description = meta.description
                     engine = Engine.create(None, description.catalog(self.url), description.generation, self.url)
-                    engine.load([(file, str(self._path))], meta.applied_through)
+                    engine.load([(file, str(place.path))], meta.applied_through)
                     self._built = meta, engine
             return self._built[1]
 
     def _replace(
         self,
+        place: DescribedFile,
         write: Callable[[Path], None],
         description: Description,
         catalog: Catalog,
@@ -138,11 +144,113 @@ class JsonlIndex:
             with path.open("rb") as file:
                 counted.append(_count(file, str(path), catalog))
 
-        try:
-            meta = self._file.replace(write_and_count, description, applied_through)
-        except OSError as error:
-            raise EngineFailed(self.url, str(error)) from error
+        meta = place.replace(write_and_count, description, applied_through)
         self._counted = meta, counted[0]
+
+
+class JsonlIndex(JsonlGeneration):
+    """A file of view records, and the generations beside it."""
+
+    def __init__(self, path: Path) -> None:
+        path = path.absolute()
+        super().__init__(GenerationFiles(path, f"jsonl:{path}"), None)
+        self._lease = FileLease(path.with_name(f"{path.name}.lease"), self.url)
+
+    def load(
+        self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int, counted: Counts | None = None
+    ) -> IndexInfo:
+        with self._store.changing(), self._store.replacing():
+            place = self._store.in_place
+            self._replace(place, lambda path: _join(parts, path), describe(catalog), catalog, applied_through, counted)
+        return self.info()
+
+    def generations(self) -> Sequence[GenerationInfo]:
+        current = self._store.current
+        return [info for name in self._store.names() if (info := self._about(name, current or "")) is not None]
+
+    def generation(self, name: str) -> JsonlGeneration:
+        _, meta, file = self._store.open(name)
+        file.close()
+        check_complete(self.url, meta.description)
+        return JsonlGeneration(self._store, name)
+
+    def catalog(self, name: str | None = None) -> Catalog:
+        _, meta, file = self._store.open(name)
+        file.close()
+        return meta.description.catalog(self.url)
+
+    def begin(self, catalog: Catalog) -> str:
+        description = describe(catalog, complete=False)
+        with self._store.changing():
+            self._store.make_folder()
+            self._store.beside(description.generation).begin(description)
+        return description.generation
+
+    def extend(self, name: str, parts: Sequence[Path], *, loaded: int) -> None:
+        with self._store.building(name):
+            place, meta = self._unfinished(name, loaded)
+            catalog = meta.description.catalog(self.url)
+            for file, part in open_parts(parts):
+                _count(file, part, catalog)
+            place.extend(lambda path, start: _append(parts, path, start), loaded)
+
+    def finish(self, name: str, *, applied_through: int) -> None:
+        with self._store.building(name):
+            place, meta = self._unfinished(name)
+            # What a killed `extend` left behind the end is cut off.
+            place.extend(os.truncate, meta.loaded)
+            with place.path.open("rb") as file:
+                _count(file, str(place.path), meta.description.catalog(self.url))
+            place.finish(applied_through)
+        self._store.release_writers(name)
+
+    def switch(self, name: str, *, expected: str, token: int) -> None:
+        with self._store.changing():
+            self._lease.check(token)
+            check_expected(self.url, expected, self._store.current or "")
+            _, meta, file = self._store.open(name)
+            file.close()
+            check_complete(self.url, meta.description)
+            self._store.switch(name)
+
+    def remove(self, name: str) -> None:
+        with self._store.changing():
+            check_retired(self.url, name, self._store.current or "")
+            self._store.remove(name)
+
+    def lease(self, holder: str) -> AbstractContextManager[Lease]:
+        self._store.check_folder()
+        return self._lease.held(holder)
+
+    def _unfinished(self, name: str, loaded: int | None = None) -> tuple[DescribedFile, Meta]:
+        place, meta, file = self._store.open(name)
+        file.close()
+        if loaded is None:
+            check_unfinished(self.url, meta.description)
+        else:
+            check_unfinished(self.url, meta.description, meta.loaded, loaded)
+        return place, meta
+
+    def _about(self, name: str, current: str) -> GenerationInfo | None:
+        """What is to be said of a generation; nothing when it is not there any more."""
+        try:
+            place, meta, file = self._store.open(name)
+        except NoGeneration:
+            return None
+        except (CorruptIndex, UnusableIndex):
+            return GenerationInfo(name, "", NEVER, 0, name == current, False, created(name), 0)
+        file.close()
+        description = meta.description
+        return GenerationInfo(
+            name=name,
+            catalog_digest=description.catalog_digest,
+            applied_through=meta.applied_through,
+            loaded=meta.loaded,
+            current=place is self._store.in_place,
+            complete=description.complete and description.format == FORMAT,
+            created=created(name),
+            bytes=meta.bytes,
+        )
 
 
 def _count(file: BinaryIO, name: str, catalog: Catalog) -> _Counts:
@@ -183,11 +291,18 @@ def _join(parts: Sequence[Path], path: Path) -> None:
         opened = [stack.enter_context(open_part(part)) for part in parts]
         for part, file in zip(parts, opened, strict=True):
             check_end(file, str(part))
-        path.unlink(missing_ok=True)
+        start = 0
         if parts and parts[0].stat().st_dev == path.parent.stat().st_dev:
             parts[0].replace(path)
+            start = path.stat().st_size
             opened = opened[1:]
-        files.append(opened, path)
+        files.concatenate(opened, path, start)
+
+
+def _append(parts: Sequence[Path], path: Path, start: int) -> None:
+    """Put the parts behind what a file begins with."""
+    with ExitStack() as stack:
+        files.concatenate([stack.enter_context(open_part(part)) for part in parts], path, start)
 
 
 def _scan(file: BinaryIO, name: str, view: str | None) -> Iterator[View]:
@@ -211,12 +326,17 @@ def _latest(views: Iterable[View], catalog: Catalog, *, repair: bool) -> dict[st
     return latest
 
 
-def _changed(file: BinaryIO, name: str, changes: dict[str, View], *, repair: bool) -> Iterator[bytes]:
-    """The file's lines with the changes in place, and what is new behind them."""
+def _changed(
+    file: BinaryIO, name: str, changes: dict[str, View], removed: Collection[str], *, repair: bool
+) -> Iterator[bytes]:
+    """The file's lines with the changes in place and without what is removed, and what is new behind them."""
     new = dict(changes)
     for line, place in read_lines(file, name):
         present = read_record(line, place)
-        change = new.pop(document_id(present.view, present.uri), None)
+        id_ = document_id(present.view, present.uri)
+        if id_ in removed:
+            continue
+        change = new.pop(id_, None)
         yield change.to_line() if change is not None and _wins(change, present, repair=repair) else line
     for view in new.values():
         yield view.to_line()

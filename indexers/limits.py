@@ -58,3 +58,9 @@ SCAN_DOCUMENTS: Final = 20_000
 
 OPEN_ATTEMPTS_MAX: Final = 100
 """How often a reader looks again when a writer replaced an index while it was being opened."""
+
+CHANGE_WAIT_SECONDS_MAX: Final = 30.0
+"""How long a change of an index's generations waits for another process's."""
+
+HOLDER_CHARACTERS_MAX: Final = 200
+"""Characters of what the holder of a lease says of itself."""

@@ -1,6 +1,7 @@
 """What every index must do; the contract suite in tests/contract says it as tests."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -98,50 +99,68 @@ class Results(NamedTuple):
     generation: str
 
 
-class Index(Protocol):
-    """View records in, search out.
+class GenerationInfo(NamedTuple):
+    """What an index says about one of its generations."""
 
-    An instance may be used by several threads. Several instances, in several processes, may read one index while one
-    writes it; readers see what was committed, without being told.
+    name: str
+    catalog_digest: str
+    applied_through: int
+    """The watermark that all its documents reflect; -1 until it is finished."""
+    loaded: int
+    """What the last `extend` said it had loaded; 0 where there was none."""
+    current: bool
+    complete: bool
+    """It can be read, written and made current. An unfinished one can't, nor can one that is damaged or that another
+    version of publog made.
+    """
+    created: int
+    """The second (since 1970-01-01T00:00:00Z) at which it was begun."""
+    bytes: int
+    """What it takes of the disk; 0 in memory."""
+
+
+class Lease(NamedTuple):
+    """The right to change what is current, which one at a time has."""
+
+    token: int
+    """Rises with every lease granted."""
+    holder: str
+    since: int
+    """The second (since 1970-01-01T00:00:00Z) at which it was granted."""
+
+
+class Generation(Protocol):
+    """The view records of one complete generation: read, brought up to date, searched.
+
+    Several instances, in several processes, may read it while one writes it; readers see what was committed, without
+    being told.
     """
 
-    @property
-    def url(self) -> str:
-        """The URL that opens this index again, in any working directory (and process, unless it is in memory)."""
-        ...
-
     def info(self) -> IndexInfo:
-        """What the index says about itself."""
+        """What it says about itself."""
         ...
 
-    def load(
-        self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int, counted: Counts | None = None
-    ) -> IndexInfo:
-        """Replace everything by the view records in these files (JSON lines, each view of a URI at most once).
-
-        At once: whoever reads sees all of the old or all of the new, also when this process is killed on the way;
-        the next load clears away what was left behind. The parts are the index's from here on: it may move them.
-
-        `counted` is from whoever made the parts and knows what is in them: an index that need not look at each record
-        then takes them as they are.
-
-        Raises:
-            InvalidRecord: what stands in a part is no view record of the catalog; the old content stays.
-            IndexBusy: another process writes this index.
-            EngineFailed: the disk is full or failing; the old content stays.
-        """
-        ...
-
-    def write(self, views: Iterable[View], *, applied_through: int, repair: bool = False) -> None:
+    def write(
+        self,
+        views: Iterable[View],
+        *,
+        applied_through: int,
+        repair: bool = False,
+        remove: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Bring these views up to date and `applied_through` up to (never down to) that offset, in one step.
 
         A view whose version is not above the one that is there is ignored: equal version means equal bytes. With
         `repair` an equal version is written again.
 
+        `remove` (view and URI) is for repairs: documents that should never have been there. They go before the views
+        come, without a tombstone. What the log unpublished is written as a view that is gone.
+
         Raises:
             NoIndex: nothing was ever loaded, so there is no catalog to index by.
-            InvalidRecord: a view is not of the index's catalog; nothing is written.
-            IndexBusy: another process writes this index.
+            NoGeneration: it was removed.
+            InvalidRecord: a view is not of the generation's catalog; nothing is written.
+            IndexBusy: another process writes this generation.
             EngineFailed: the disk is full or failing; nothing is written.
         """
         ...
@@ -157,7 +176,7 @@ class Index(Protocol):
     def scan(self, view: str | None = None) -> Iterator[View]:
         """Every record (of one view), gone ones included, byte for byte as written, in no certain order.
 
-        All as of one moment: what is written meanwhile is not seen.
+        All as of one moment: what is written or made current meanwhile is not seen.
 
         Raises:
             NoIndex: nothing was ever loaded.
@@ -174,5 +193,142 @@ class Index(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what is open; the index itself stays."""
+        """Release what is open, the right to write included; what is stored stays."""
+        ...
+
+
+class Index(Generation, Protocol):
+    """View records in, search out.
+
+    An index has any number of generations, of which one is current. What it does as a `Generation` it does with the one
+    that is current at that moment, and it follows when another one becomes current, in other processes too. A writer
+    that goes on for longer must not: it computes views by one generation's catalog. It writes through `generation`.
+
+    An instance may be used by several threads. One process writes a generation at a time, and different ones may write
+    different generations.
+    """
+
+    @property
+    def url(self) -> str:
+        """The URL that opens this index again, in any working directory (and process, unless it is in memory)."""
+        ...
+
+    def load(
+        self, parts: Sequence[Path], *, catalog: Catalog, applied_through: int, counted: Counts | None = None
+    ) -> IndexInfo:
+        """Replace the current generation by the view records in these files (JSON lines, each view of a URI at most
+        once). Other generations stay.
+
+        At once: whoever reads sees all of the old or all of the new, also when this process is killed on the way;
+        the next load clears away what was left behind. The parts are the index's from here on: it may move them.
+
+        `counted` is from whoever made the parts and knows what is in them: an index that need not look at each record
+        then takes them as they are.
+
+        Raises:
+            InvalidRecord: what stands in a part is no view record of the catalog; the old content stays.
+            IndexBusy: another process writes the current generation, or changes which there are.
+            EngineFailed: the disk is full or failing; the old content stays.
+        """
+        ...
+
+    def generations(self) -> Sequence[GenerationInfo]:
+        """Every generation, unfinished ones included, oldest first."""
+        ...
+
+    def generation(self, name: str) -> Generation:
+        """One complete generation, whichever is or becomes current. It is closed with the index.
+
+        Raises:
+            NoGeneration: there is none of this name.
+            GenerationUnfit: it is not finished.
+        """
+        ...
+
+    def catalog(self, name: str | None = None) -> Catalog:
+        """The catalog that a generation, or the current one, was made by.
+
+        Raises:
+            NoIndex: the current one is wanted, and nothing was ever loaded.
+            NoGeneration: there is none of this name.
+        """
+        ...
+
+    def begin(self, catalog: Catalog) -> str:
+        """A new, empty, unfinished generation beside the others; gives its name.
+
+        Raises:
+            IndexBusy: another process changes which generations there are.
+            EngineFailed: the disk is full or failing.
+        """
+        ...
+
+    def extend(self, name: str, parts: Sequence[Path], *, loaded: int) -> None:
+        """Add the view records in these files to an unfinished generation, and have it say that `loaded` is there.
+
+        In one step: however this process ends, either all of the parts and the number are there or none. So whoever
+        begins again behind `GenerationInfo.loaded` neither loses nor doubles a record. What the number counts is the
+        caller's; it must rise.
+
+        Raises:
+            NoGeneration: there is none of this name.
+            GenerationUnfit: it is complete already, or so much was loaded before.
+            InvalidRecord: what stands in a part is no view record of the catalog; nothing of the parts is added.
+            IndexBusy: another process writes this generation.
+            EngineFailed: the disk is full or failing; nothing of the parts is added.
+        """
+        ...
+
+    def finish(self, name: str, *, applied_through: int) -> None:
+        """Make an unfinished generation complete: its documents are all there are at this watermark.
+
+        Raises:
+            NoGeneration: there is none of this name.
+            GenerationUnfit: it is complete already.
+            InvalidRecord: a view stands there more than once; the generation is of no use.
+            IndexBusy: another process writes this generation.
+            EngineFailed: the disk is full or failing; it stays unfinished.
+        """
+        ...
+
+    def switch(self, name: str, *, expected: str, token: int) -> None:
+        """Make another generation the current one, in one step; the former one stays.
+
+        Args:
+            name: a complete generation.
+            expected: the one that is believed to be current; empty for none.
+            token: of the lease under which this is done.
+
+        Raises:
+            LeaseLost: the token is not the latest granted.
+            GenerationMoved: another one is current.
+            NoGeneration: there is none of this name.
+            GenerationUnfit: it is not finished.
+            IndexBusy: another process changes which generations there are.
+            EngineFailed: the disk is full or failing; the former one stays current.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a generation, finished or not, that is not current.
+
+        Whoever reads it in another process may fail from here on.
+
+        Raises:
+            NoGeneration: there is none of this name.
+            GenerationUnfit: it is the current one.
+            IndexBusy: another process writes it, or changes which generations there are.
+            EngineFailed: the disk is failing.
+        """
+        ...
+
+    def lease(self, holder: str) -> AbstractContextManager[Lease]:
+        """The right to change what is current, for as long as the block lasts, or until the process ends.
+
+        Args:
+            holder: what to tell the others who it is.
+
+        Raises:
+            LeaseHeld: another one has it; says who and since when.
+        """
         ...

@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, NamedTuple, cast
 import tantivy
 
 from assets.catalog import Catalog
+from assets.model import NEVER
 from denormalizer.view import View
 from indexers import cursors
 from indexers.documents import document_id
@@ -32,14 +33,22 @@ _META_FILE: Final = "meta.json"
 _FACET_SIZE_ALL: Final = 60_000
 """What the engine gives at most of one aggregation is 65,000."""
 
-_Commit = tuple[int, int, int]
+_CommitFile = tuple[int, int, int]
+
+
+class _Mark(NamedTuple):
+    """What a commit says of itself."""
+
+    applied_through: int
+    loaded: int = 0
+    """What `extend` said last."""
 
 
 class _State(NamedTuple):
     """The index as of one commit."""
 
     searcher: tantivy.Searcher
-    applied_through: int
+    mark: _Mark
 
 
 class Engine:
@@ -60,7 +69,7 @@ class Engine:
         self._writer: tantivy.IndexWriter | None = None
         self._writing = Lock()
         self._reloading = Lock()
-        self._commit: _Commit | None = None
+        self._seen: _CommitFile | None = None
         self._state: _State | None = None
 
     @classmethod
@@ -89,25 +98,55 @@ class Engine:
             InvalidRecord: what stands in a part is no view record of the catalog, or a view stands there twice.
             EngineFailed: it can't be written.
         """
-        with _failures(self._url):
-            writer = self._index.writer(LOAD_HEAP_BYTES, min(os.cpu_count() or 1, LOAD_THREADS_MAX))
-        try:
-            count = self._add_all(writer, parts)
-            with _failures(self._url):
-                writer.add_document(self._maker.mark(applied_through))
-                writer.commit()
-                writer.wait_merging_threads()
-        except BaseException:
-            _is_rolled_back(writer)
-            raise
-        state = self._reload()
-        twice = [id_ for id_, times in state.searcher.terms_with_prefix(fields.ID, "", limit=1) if times > 1]
-        if twice:
-            raise InvalidRecord(twice[0], "it stands in the parts more than once")
-        assert state.searcher.num_docs == count + 1, "every record became a document"
+        with self._writing:
+            writer = self._bulk_writer()
+            with self._undoing(writer):
+                count = self._add_all(writer, parts)
+                self._commit(writer, _Mark(applied_through, 0))
+            self._end_bulk(writer)
+            assert self._reload().searcher.num_docs == count + 1, "every record became a document"
 
-    def write(self, views: Iterable[View], applied_through: int, *, repair: bool) -> None:
-        """Bring views up to date, in one commit with the watermark.
+    def begin(self) -> None:
+        """Make an empty one that `extend` and `finish` can fill.
+
+        Raises:
+            EngineFailed: it can't be written.
+        """
+        self.load([], NEVER)
+
+    def extend(self, parts: Iterable[tuple[BinaryIO, str]], loaded: int) -> None:
+        """Add the records in these files and the number, in one commit. The writer stays open for more.
+
+        Raises:
+            InvalidRecord: what stands in a part is no view record of the catalog; nothing of it stays.
+            EngineFailed: it can't be written; nothing is.
+        """
+        with self._writing:
+            applied_through = self._present().mark.applied_through
+            writer = self._bulk_writer()
+            with self._undoing(writer):
+                self._add_all(writer, parts)
+                self._commit(writer, _Mark(applied_through, loaded))
+            self._reload()
+
+    def finish(self, applied_through: int) -> None:
+        """End what `extend` did: say what it reflects.
+
+        Raises:
+            InvalidRecord: a view stands there twice.
+            EngineFailed: it can't be written.
+        """
+        with self._writing:
+            loaded = self._present().mark.loaded
+            writer = self._bulk_writer()
+            with self._undoing(writer):
+                self._commit(writer, _Mark(applied_through, loaded))
+            self._end_bulk(writer)
+
+    def write(
+        self, views: Iterable[View], applied_through: int, *, repair: bool, remove: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Remove documents and bring views up to date, in one commit with the watermark.
 
         Raises:
             InvalidRecord: a view is not of the catalog; nothing is written.
@@ -115,25 +154,52 @@ class Engine:
         """
         with self._writing:
             state = self._present()
-            with _failures(self._url):
-                writer = self._writer = self._writer or self._open_writer()
-            try:
-                self._upsert(writer, state, views, repair=repair)
-                with _failures(self._url):
-                    writer.delete_documents_by_term(fields.ID, MARK_ID)
-                    writer.add_document(self._maker.mark(max(applied_through, state.applied_through)))
-                    writer.commit()
-            except BaseException:
-                if not _is_rolled_back(writer):
-                    self._writer = None
-                raise
+            writer = self._writer = self._writer or self._open_writer(WRITE_HEAP_BYTES, 1)
+            with self._undoing(writer):
+                versions = self._removed(writer, remove)
+                self._upsert(writer, state, views, versions, repair=repair)
+                mark = state.mark
+                self._commit(writer, mark._replace(applied_through=max(applied_through, mark.applied_through)))
             self._reload()
 
-    def _open_writer(self) -> tantivy.IndexWriter:
-        writer = self._index.writer(WRITE_HEAP_BYTES, 1)
-        # A writer killed in a commit leaves files with the number of that commit, and the next one takes it again.
-        writer.garbage_collect_files()
-        return writer
+    def _bulk_writer(self) -> tantivy.IndexWriter:
+        threads = min(os.cpu_count() or 1, LOAD_THREADS_MAX)
+        self._writer = self._writer or self._open_writer(LOAD_HEAP_BYTES, threads)
+        return self._writer
+
+    def _open_writer(self, heap_bytes: int, threads: int) -> tantivy.IndexWriter:
+        with _failures(self._url):
+            writer = self._index.writer(heap_bytes, threads)
+            # A writer killed in a commit leaves files with the number of that commit, and the next one takes it again.
+            writer.garbage_collect_files()
+            return writer
+
+    @contextmanager
+    def _undoing(self, writer: tantivy.IndexWriter) -> Generator[None]:
+        """Whatever fails, nothing of it stays."""
+        try:
+            yield
+        except BaseException:
+            if not _is_rolled_back(writer):
+                self._writer = None
+            raise
+
+    def _commit(self, writer: tantivy.IndexWriter, mark: "_Mark") -> None:
+        with _failures(self._url):
+            writer.delete_documents_by_term(fields.ID, MARK_ID)
+            writer.add_document(self._maker.mark(*mark))
+            writer.commit()
+
+    def _end_bulk(self, writer: tantivy.IndexWriter) -> None:
+        """Let the segments be merged, and see that no view stands in them twice."""
+        self._writer = None
+        with _failures(self._url):
+            writer.wait_merging_threads()
+        # The most frequent come first. Deleted marks may count.
+        often = self._reload().searcher.terms_with_prefix(fields.ID, "", limit=2)
+        twice = [id_ for id_, times in often if times > 1 and id_ != MARK_ID]
+        if twice:
+            raise InvalidRecord(twice[0], "it stands in the parts more than once")
 
     def _add_all(self, writer: tantivy.IndexWriter, parts: Iterable[tuple[BinaryIO, str]]) -> int:
         count = 0
@@ -147,8 +213,26 @@ class Engine:
                 count += 1
         return count
 
-    def _upsert(self, writer: tantivy.IndexWriter, state: _State, views: Iterable[View], *, repair: bool) -> None:
-        versions: dict[str, int] = {}
+    def _removed(self, writer: tantivy.IndexWriter, remove: Iterable[tuple[str, str]]) -> dict[str, int | None]:
+        """Remove documents; gives their ids, and that they have no version any more."""
+        versions: dict[str, int | None] = {}
+        for view, uri in remove:
+            id_ = document_id(view, uri)
+            versions[id_] = None
+            with _failures(self._url):
+                writer.delete_documents_by_term(fields.ID, id_)
+        return versions
+
+    def _upsert(
+        self,
+        writer: tantivy.IndexWriter,
+        state: _State,
+        views: Iterable[View],
+        versions: dict[str, int | None],
+        *,
+        repair: bool,
+    ) -> None:
+        """Bring views up to date; `versions` are of documents that were changed since the last commit."""
         for view in views:
             id_ = document_id(view.view, view.uri)
             present = versions[id_] if id_ in versions else self._version(state, id_)
@@ -176,7 +260,19 @@ class Engine:
         for bucket in found:
             word, _, view = cast("str", bucket["key"]).partition(" ")
             counts[word][view] = bucket["doc_count"]
-        return IndexInfo(state.applied_through, self._catalog.digest, self._generation, counts["live"], counts["gone"])
+        return IndexInfo(
+            state.mark.applied_through, self._catalog.digest, self._generation, counts["live"], counts["gone"]
+        )
+
+    @property
+    def applied_through(self) -> int:
+        """The watermark that all its documents reflect."""
+        return self._present().mark.applied_through
+
+    @property
+    def loaded(self) -> int:
+        """What `extend` said last."""
+        return self._present().mark.loaded
 
     def get(self, view: str, uri: str) -> View | None:
         """One record, live or gone."""
@@ -215,7 +311,7 @@ class Engine:
                 [search.hit(found, self._texts) for found in page.hits],
                 search.facets(),
                 cursors.encode(query, page.hits[-1].position) if page.has_next else None,
-                state.applied_through,
+                state.mark.applied_through,
                 self._generation,
             )
 
@@ -234,16 +330,16 @@ class Engine:
     def _present(self) -> _State:
         """The latest commit; in a folder it may be another process's."""
         state = self._state
-        if state is not None and self._latest_commit() == self._commit:
+        if state is not None and self._latest_commit() == self._seen:
             return state
         return self._reload()
 
     def _reload(self) -> _State:
         with self._reloading:
-            self._commit, self._state = self._open_latest()
+            self._seen, self._state = self._open_latest()
             return self._state
 
-    def _open_latest(self) -> tuple[_Commit | None, _State]:
+    def _open_latest(self) -> tuple[_CommitFile | None, _State]:
         commit = self._latest_commit()
         for _ in range(OPEN_ATTEMPTS_MAX):
             try:
@@ -252,7 +348,7 @@ class Engine:
             except ValueError as error:
                 # Another process may have committed meanwhile and removed files of the commit before, or replaced all.
                 if self._state is not None and self._folder is not None and not self._folder.exists():
-                    return self._commit, self._state
+                    return self._seen, self._state
                 before, commit = commit, self._latest_commit()
                 if commit == before:
                     raise EngineFailed(self._url, str(error)) from None
@@ -261,10 +357,10 @@ class Engine:
         hits = searcher.search(mark, limit=1, count=False).hits
         if not hits:
             raise CorruptIndex(self._url, "it does not say what it reflects")
-        applied_through = int(cast("bytes", searcher.doc(hits[0][1]).get_first(fields.RECORD)))
-        return commit, _State(searcher, applied_through)
+        numbers = cast("bytes", searcher.doc(hits[0][1]).get_first(fields.RECORD)).split()
+        return commit, _State(searcher, _Mark(*map(int, numbers)))
 
-    def _latest_commit(self) -> _Commit | None:
+    def _latest_commit(self) -> _CommitFile | None:
         """Which file tells of the latest commit: a commit replaces it."""
         if self._folder is None:
             return None
@@ -272,7 +368,7 @@ class Engine:
             status = (self._folder / _META_FILE).stat()
         except FileNotFoundError:
             # The whole generation was replaced; what is open of it can still be read.
-            return self._commit
+            return self._seen
         return status.st_ino, status.st_mtime_ns, status.st_size
 
 

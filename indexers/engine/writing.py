@@ -59,7 +59,7 @@ class Maker:
                 found[facets[path]] = values
         return typed.make_document(found, self._schema)
 
-    def mark(self, applied_through: int) -> tantivy.Document:
-        """The document that holds the watermark."""
-        found = {fields.ID: MARK_ID, fields.RECORD: str(applied_through).encode()}
+    def mark(self, applied_through: int, loaded: int) -> tantivy.Document:
+        """The document that holds the watermark, and how much was loaded of an unfinished index."""
+        found = {fields.ID: MARK_ID, fields.RECORD: f"{applied_through} {loaded}".encode()}
         return typed.make_document(found, self._schema)

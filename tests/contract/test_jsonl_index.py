@@ -21,8 +21,16 @@ class TestJsonlIndex(SharedIndexContract):
 
     def left_behind(self, index: Index) -> list[Path]:
         name = self.path(index.url).name
-        known = {name, f"{name}.meta.json", f"{name}.lock"}
-        return [path for path in self.tmp_path.glob(f"*{name}*") if path.name not in known]
+        current = index.info().generation
+        known = {name, f"{name}.meta.json", f"{name}.lock", f"{name}.lease", f"{name}.lease.lock", f"{current}.lock"}
+        paths = self.tmp_path.rglob("*")
+        return [
+            path
+            for path in paths
+            if path.name not in known
+            and path.name != f"{name}.generations"
+            and (path.name.startswith(name) or path.parent.name == f"{name}.generations")
+        ]
 
     def path(self, url: str) -> Path:
         return Path(url.removeprefix("jsonl:"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexers import Index, Query, open_index
-from indexers.errors import CorruptIndex, UnusableIndex
+from indexers.errors import CorruptIndex, EngineFailed, IndexBusy, UnusableIndex
 from tests.contract.index_contract import SharedIndexContract
 from tests.contract.index_newsroom import CATALOG, story
 
@@ -20,7 +20,7 @@ class TestTantivyIndex(SharedIndexContract):
 
     def left_behind(self, index: Index) -> list[Path]:
         folder = Path(index.url.removeprefix("tantivy:"))
-        files = {"current", "lock", "generations"}
+        files = {"current", "lock", "generations", "lease", "lease.lock"}
         others = [path for path in folder.iterdir() if path.name not in files]
         current = index.info().generation
         return others + [path for path in (folder / "generations").iterdir() if path.name != current]
@@ -75,6 +75,35 @@ class TestTantivyIndex(SharedIndexContract):
         self.load(again, [story(2)])
         assert again.search(Query()).total == 1
         again.close()
+
+    @pytest.mark.parametrize("damage", ["generation.json", "meta.json"])
+    def test_a_damaged_generation_is_listed_and_not_made_current(self, damage: str) -> None:
+        index = self.new([story(1)])
+        name = self.build(index, [story(2)], 1)
+        index.close()
+        Path(index.url.removeprefix("tantivy:"), "generations", name, damage).write_text("{")
+        again = self.again(index)
+        assert {info.name: info.complete for info in again.generations()} == {
+            index.info().generation: True,
+            name: False,
+        }
+        with pytest.raises((CorruptIndex, EngineFailed)):
+            self.switch(again, name)
+        assert list(again.scan()) == [story(1)]
+        again.remove(name)
+        assert self.left_behind(again) == []
+
+    def test_who_follows_a_switch_lets_go_of_what_it_wrote_before(self) -> None:
+        index = self.new([story(1)])
+        old = index.info().generation
+        index.write([story(2)], applied_through=2)
+        other = self.again(index)
+        self.switch(other, self.build(other, [story(3)], 3))
+        with pytest.raises(IndexBusy):
+            other.remove(old)
+        index.write([story(4)], applied_through=4)
+        other.remove(old)
+        assert sorted(other.scan()) == [story(3), story(4)]
 
     def test_an_index_of_another_format_is_not_misread(self) -> None:
         index = self.new([story(1)])
