@@ -142,7 +142,7 @@ class Fold:
         finally:
             self.watermark = watermark
 
-    def emit(self, *, last: bool = False) -> Iterator[View]:
+    def emit(self, *, last: bool = False, behind: str | None = None) -> Iterator[View]:
         """The views that changed since the last emission, at the present watermark.
 
         To be taken to its end before more is applied; one given up half-way is emitted again, whole. Of the messages
@@ -150,10 +150,11 @@ class Fold:
 
         Args:
             last: Nothing will be applied any more. Then what has been emitted need not be kept.
+            behind: Of the first emission, only the views of the roots that come behind this one.
         """
         self._expander.forget()
         if self._emitted_through is None:
-            yield from self._emit_all(keep_all=not last)
+            yield from self._emit_all(keep_all=not last, behind=behind)
         else:
             yield from self._emit_changed(self._emitted_through)
         self._emitted_through = self.watermark
@@ -169,19 +170,23 @@ class Fold:
                 if uri in orjson.loads(found.sources):
                     yield found
 
-    def _emit_all(self, *, keep_all: bool) -> Iterator[View]:
-        """Every view of this shard: who refers to whom need not be known. Where it is, it stays so."""
+    def _emit_all(self, *, keep_all: bool, behind: str | None) -> Iterator[View]:
+        """Every view of this shard, by when its root was first applied. Who refers to whom need not be known."""
         if self._referrers is not None:
             self._indexed_referrers()
         roots = self._plan.roots
         for uri, asset in list(self._assets.items()):
             if asset.kind in roots and self._shard.owns(uri):
+                if behind is not None:
+                    behind = None if uri == behind else behind
+                    continue
                 # A root that no view refers to is used here and nowhere else.
                 keep = keep_all or asset.kind in self._plan.dependencies
                 root = self._lookup(uri) if keep else self._settle(uri, asset, keep=False)
                 if root is not None:
                     for view in roots[asset.kind]:
                         yield self._expander.expand(view, uri, root)
+        assert behind is None, "it was emitted from these messages"
         for uri, asset in list(self._assets.items()):
             if isinstance(asset, _Pending) and asset.owned and asset.kind not in roots:
                 self._settle(uri, asset)

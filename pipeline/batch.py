@@ -6,7 +6,7 @@ wrong and still say DONE (Dask's among them). What a row is, is told by the row 
 
 # apache_beam has types in part only.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ from apache_beam.metrics.metric import Metrics
 
 from assets.catalog import parse_catalog
 from indexers import open_index
+from indexers.port import Index
 from pipeline.dead_letters import DeadLetters, parse_letters
 from pipeline.errors import JobFailed
 from pipeline.job import Block, Job, Manifest, ShardResult
@@ -60,7 +61,7 @@ class FoldShard(beam.DoFn):
 
 
 class LoadIndex(beam.DoFn):
-    """Swaps the shards' parts into the index, once all are there, and leaves the job's manifest."""
+    """Brings the shards' parts into the index, once all are there, and leaves the job's manifest."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__()
@@ -73,17 +74,30 @@ class LoadIndex(beam.DoFn):
         if set(results) != set(range(job.shards)):
             raise JobFailed(f"the runner brought the results of shards {sorted(results)} of {job.shards}")
         # The dead letters first: a job killed in between leaves them told too early, never forgotten.
+        numbers = [(shard, number) for shard in sorted(results) for number in range(results[shard].parts)]
         with closing(DeadLetters(Path(job.dead_letters))) as letters:
-            letters.replace(letter for shard in range(job.shards) for letter in parse_letters(job.letters(shard)))
+            letters.replace(letter for place in numbers for letter in parse_letters(job.letters(*place)))
         manifest = Manifest(job.id, job.last, [results[shard] for shard in sorted(results)])
+        parts = [job.part(*place) for place in numbers]
         with closing(open_index(job.index)) as index:
-            index.load(
-                [job.part(shard) for shard in range(job.shards)],
-                catalog=parse_catalog(job.catalog),
-                applied_through=job.last,
-                counted=manifest.views(),
-            )
+            if job.generation:
+                fill_generation(job, index, parts)
+            else:
+                catalog = parse_catalog(job.catalog)
+                index.load(parts, catalog=catalog, applied_through=job.last, counted=manifest.views())
         write_manifest(job.manifest(), manifest)
+
+
+def fill_generation(job: Job, index: Index, parts: Sequence[Path]) -> None:
+    """Bring parts into an unfinished generation one by one, from where it stands, and finish it."""
+    about = next(about for about in index.generations() if about.name == job.generation)
+    if about.complete:
+        return
+    for number in range(about.loaded, len(parts)):
+        job.indexed().write_text(str(number))
+        index.extend(job.generation, [parts[number]], loaded=number + 1)
+    job.indexed().write_text(str(len(parts)))
+    index.finish(job.generation, applied_through=job.last)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

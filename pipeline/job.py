@@ -35,18 +35,30 @@ class Job:
     """The file that keeps what could not be processed."""
     processes: bool = False
     """Whether each shard is folded in a process of its own."""
+    generation: str = ""
+    """The unfinished generation of the index to fill; empty: the index is replaced whole."""
+    part_views_max: int = 0
+    """Views after which a shard begins another part, so that it can go on behind it when it was killed; 0: never."""
 
-    def part(self, shard: int) -> Path:
-        """The view records of a shard, as JSON Lines."""
-        return Path(self.folder) / f"part-{shard:05}-of-{self.shards:05}.jsonl"
+    def part(self, shard: int, number: int = 0) -> Path:
+        """The view records of a shard, as JSON Lines; of this number, where it has several parts."""
+        return Path(self.folder) / f"part-{shard:05}-of-{self.shards:05}-{number:05}.jsonl"
 
-    def letters(self, shard: int) -> Path:
-        """The dead letters of a shard, as JSON Lines."""
-        return self.part(shard).with_suffix(".dead-letters.jsonl")
+    def letters(self, shard: int, number: int = 0) -> Path:
+        """The dead letters of a shard's part, as JSON Lines."""
+        return self.part(shard, number).with_suffix(".dead-letters.jsonl")
 
     def progress(self, shard: int) -> Path:
         """How far a shard is: the last offset it applied, then how many views it wrote."""
         return self.part(shard).with_suffix(".progress")
+
+    def checkpoint(self, shard: int) -> Path:
+        """What a shard has done for good."""
+        return self.part(shard).with_suffix(".checkpoint.json")
+
+    def indexed(self) -> Path:
+        """How many parts are in the generation."""
+        return Path(self.folder) / "indexed.progress"
 
     def manifest(self) -> Path:
         """What the job says of itself when it is done."""
@@ -67,10 +79,11 @@ class ShardResult:
     views: dict[str, dict[State, int]]
     """Written, by view and state."""
     bytes: int
-    """Of its part."""
+    """Of its parts."""
     dead_letters: int
     bounded: int
     """Views that were cut short at a bound."""
+    parts: int = 1
 
     def total(self, state: State) -> int:
         """Views of all kinds in a state."""

@@ -39,6 +39,8 @@ class Progress(NamedTuple):
     messages: int
     views: int
     """Written so far."""
+    parts: int = 0
+    """Brought into the generation so far."""
 
 
 def run_batch(
@@ -65,8 +67,7 @@ def run_batch(
     Raises:
         JobRunning, JobFailed, UnusableJob; and what opening the log and the index raises.
     """
-    if not 1 <= shards <= SHARDS_MAX:
-        raise UnusableJob(f"--shards {shards}: use a number from 1 to {SHARDS_MAX}")
+    _check_shards(shards)
     # The dead letters first: no index is made whose dead letters have no place.
     letters = folder / DEAD_LETTERS_FILE
     with _workplace(folder) as workplace:
@@ -87,10 +88,66 @@ def run_batch(
             )
         with _watching(job, on_progress):
             _submit(job, choice)
-        manifest = read_manifest(job.manifest())
-        if manifest is None or manifest.job != job.id:
-            raise JobFailed("the runner said it was done, but left no manifest; the index is as it was")
-        return manifest
+        return _manifest(job)
+
+
+def run_build(
+    *,
+    log: str,
+    index: str,
+    generation: str,
+    catalog: Catalog,
+    last: int,
+    folder: Path,
+    dead_letters: Path,
+    part_views_max: int,
+    shards: int = 1,
+    runner: str | None = None,
+    options: Sequence[str] = (),
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Manifest:
+    """Denormalize messages 0 to `last` into an unfinished generation of the index, and finish it.
+
+    The same graph as a batch's. What an earlier run with the same arguments left in the folder is not done again.
+
+    Args:
+        folder: Its own; whoever calls sees to it that nobody else works there, and removes it afterwards.
+        part_views_max: Views after which a shard leaves a checkpoint.
+
+    Raises:
+        JobFailed, UnusableJob; and what opening the log and the index raises.
+    """
+    _check_shards(shards)
+    folder.mkdir(parents=True, exist_ok=True)
+    choice = choose(runner, shards, options, one_process=log.startswith("memory:") or index.startswith("memory:"))
+    job = Job(
+        id=generation,
+        log=log,
+        index=index,
+        catalog=catalog.files,
+        last=last,
+        shards=shards,
+        folder=str(folder.resolve()),
+        dead_letters=str(dead_letters.resolve()),
+        processes=choice.processes,
+        generation=generation,
+        part_views_max=part_views_max,
+    )
+    with _watching(job, on_progress):
+        _submit(job, choice)
+    return _manifest(job)
+
+
+def _check_shards(shards: int) -> None:
+    if not 1 <= shards <= SHARDS_MAX:
+        raise UnusableJob(f"--shards {shards}: use a number from 1 to {SHARDS_MAX}")
+
+
+def _manifest(job: Job) -> Manifest:
+    manifest = read_manifest(job.manifest())
+    if manifest is None or manifest.job != job.id:
+        raise JobFailed("the runner said it was done, but left no manifest; the index is as it was")
+    return manifest
 
 
 def _submit(job: Job, choice: Choice) -> None:
@@ -164,4 +221,8 @@ def _progress(job: Job) -> Progress:
             continue
         applied.append(int(watermark) + 1)
         views += int(written)
-    return Progress(min(applied), job.last + 1, views)
+    try:
+        parts = int(job.indexed().read_text())
+    except (FileNotFoundError, ValueError):
+        parts = 0
+    return Progress(min(applied), job.last + 1, views, parts)

@@ -1,11 +1,15 @@
-"""One shard of a batch: read the log in order, fold, and leave the views in a part of its own."""
+"""One shard of a batch: read the log in order, fold, and leave the views in parts of its own."""
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing, contextmanager
-from itertools import islice
+from dataclasses import asdict, dataclass, field
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final
+
+import orjson
 
 from assets.catalog import parse_catalog
 from assets.codec import Codec
@@ -14,74 +18,109 @@ from assets.log import open_log
 from assets.model import NEVER
 from denormalizer.fold import Fold, Shard
 from denormalizer.plan import compile_catalog
-from denormalizer.view import State, View
-from pipeline.dead_letters import letter_line
+from denormalizer.view import State
+from pipeline.dead_letters import letter_line, parse_letters
 from pipeline.job import Block, Job, ShardResult
 
 STEP_MESSAGES: Final = 10_000
 """Messages between two signs of progress."""
 
 STEP_VIEWS: Final = 2_000
-"""Views written at a time, and between two signs of progress."""
+"""Views between two signs of progress."""
+
+
+@dataclass
+class Checkpoint:
+    """What a shard has done for good: whole parts."""
+
+    parts: int = 0
+    behind: str | None = None
+    """The root whose views end the last part."""
+    views: dict[str, dict[State, int]] = field(default_factory=dict[str, dict[State, int]])
+    bytes: int = 0
+    bounded: int = 0
+    ended: bool = False
+
+    def total(self) -> int:
+        """Views in all parts."""
+        return sum(sum(states.values()) for states in self.views.values())
 
 
 def fold_shard(job: Job, block: Block) -> ShardResult:
-    """Do one shard's work; its part is there and whole when this returns.
+    """Do one shard's work; its parts are there and whole when this returns.
 
-    Doing it again gives the same bytes, so a runner may.
+    Doing it again gives the same bytes, so a runner may. What is behind a checkpoint of the same job is not done again.
     """
-    catalog = parse_catalog(job.catalog)
-    with (
-        closing(open_log(job.log, create=False)) as log,
-        paused_collector(),
-        whole(job.letters(block.shard)) as letters,
-        whole(job.part(block.shard)) as part,
-    ):
-        codec = Codec(catalog.kinds, log.schemas())
-        shard = Shard(block.shard, block.shards)
-        fold = Fold(compile_catalog(catalog), codec, shard=shard, contiguous=log.contiguous)
-        counted = _Counted(letters, part)
-        messages = log.read(0, block.last)
-        before = NEVER - 1
-        while fold.watermark > before:
-            before = fold.watermark
-            fold.apply(islice(messages, STEP_MESSAGES))
-            counted.take_letters(fold)
-            _report(job.progress(block.shard), fold.watermark, 0)
-        views = fold.emit(last=True)
-        while step := list(islice(views, STEP_VIEWS)):
-            counted.take_views(step)
-            counted.take_letters(fold)
-            _report(job.progress(block.shard), fold.watermark, counted.views())
-        counted.take_letters(fold)
-        return ShardResult(
-            block.shard, fold.watermark + 1, counted.counts, counted.bytes, counted.dead_letters, counted.bounded
-        )
+    done = read_checkpoint(job.checkpoint(block.shard))
+    if not done.ended:
+        catalog = parse_catalog(job.catalog)
+        with closing(open_log(job.log, create=False)) as log, paused_collector():
+            codec = Codec(catalog.kinds, log.schemas())
+            shard = Shard(block.shard, block.shards)
+            fold = Fold(compile_catalog(catalog), codec, shard=shard, contiguous=log.contiguous)
+            messages = log.read(0, block.last)
+            before = NEVER - 1
+            while fold.watermark > before:
+                before = fold.watermark
+                fold.apply(islice(messages, STEP_MESSAGES))
+                _report(job.progress(block.shard), fold.watermark, done.total())
+            _write_parts(job, block.shard, fold, done)
+    letters = {
+        letter.offset for number in range(done.parts) for letter in parse_letters(job.letters(block.shard, number))
+    }
+    return ShardResult(block.shard, block.last + 1, done.views, done.bytes, len(letters), done.bounded, done.parts)
 
 
-class _Counted:
-    """Writes views and dead letters, and counts them."""
+def _write_parts(job: Job, shard: int, fold: Fold, done: Checkpoint) -> None:
+    views = fold.emit(last=True, behind=done.behind)
+    roots = (list(group) for _, group in groupby(views, attrgetter("uri")))
+    while not done.ended:
+        with whole(job.letters(shard, done.parts)) as letters, whole(job.part(shard, done.parts)) as part:
+            done.ended = True
+            written, report_at = 0, STEP_VIEWS
+            for root in roots:
+                done.behind = root[0].uri
+                for view in root:
+                    done.bytes += part.write(view.to_line() + b"\n")
+                    states = done.views.setdefault(view.view, {"live": 0, "gone": 0})
+                    states[view.state] += 1
+                    done.bounded += bool(view.bounds)
+                    written += 1
+                if written >= report_at:
+                    report_at += STEP_VIEWS
+                    _take_letters(fold, letters)
+                    _report(job.progress(shard), fold.watermark, done.total())
+                if 0 < job.part_views_max <= written:
+                    done.ended = False
+                    break
+            _take_letters(fold, letters)
+        done.parts += 1
+        if job.part_views_max:
+            _save_checkpoint(job, shard, done)
 
-    def __init__(self, letters: IO[bytes], part: IO[bytes]) -> None:
-        self._letters = letters
-        self._part = part
-        self.counts: dict[str, dict[State, int]] = {}
-        self.bytes = self.dead_letters = self.bounded = 0
 
-    def views(self) -> int:
-        return sum(sum(states.values()) for states in self.counts.values())
+def _take_letters(fold: Fold, letters: IO[bytes]) -> None:
+    letters.writelines(map(letter_line, fold.dead_letters))
+    fold.dead_letters.clear()
 
-    def take_views(self, views: Sequence[View]) -> None:
-        self.bytes += self._part.write(b"".join(view.to_line() + b"\n" for view in views))
-        for view in views:
-            states = self.counts.setdefault(view.view, {"live": 0, "gone": 0})
-            states[view.state] += 1
-            self.bounded += bool(view.bounds)
 
-    def take_letters(self, fold: Fold) -> None:
-        self._letters.writelines(map(letter_line, fold.dead_letters))
-        self.dead_letters += len(fold.dead_letters)
-        fold.dead_letters.clear()
+def read_checkpoint(path: Path) -> Checkpoint:
+    """What a shard has done for good; nothing, where there is no checkpoint."""
+    try:
+        return Checkpoint(**orjson.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return Checkpoint()
+
+
+def _save_checkpoint(job: Job, shard: int, done: Checkpoint) -> None:
+    """It must not be there after a power cut without the parts that it speaks of."""
+    for path in (job.part(shard, done.parts - 1), job.letters(shard, done.parts - 1)):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    with whole(job.checkpoint(shard)) as file:
+        file.write(orjson.dumps(asdict(done)))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _report(path: Path, watermark: int, views: int) -> None:
@@ -92,7 +131,8 @@ def _report(path: Path, watermark: int, views: int) -> None:
 def whole(path: Path) -> Generator[IO[bytes]]:
     """A file that appears under its name only when it is complete.
 
-    It need not outlive a power cut: every job begins with an empty folder, and an index forces to the disk what it takes.
+    It need not outlive a power cut, unless a checkpoint speaks of it: a job begins with an empty folder otherwise, and
+    an index forces to the disk what it takes.
     """
     # Attempts of one shard may overlap when a runner gives one up that still runs: each has its own file until then.
     attempt = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}.attempt")
