@@ -76,16 +76,16 @@ class LoadIndex(beam.DoFn):
         # The dead letters first: a job killed in between leaves them told too early, never forgotten.
         numbers = [(shard, number) for shard in sorted(results) for number in range(results[shard].parts)]
         with closing(DeadLetters(Path(job.dead_letters))) as letters:
-            letters.replace(letter for place in numbers for letter in parse_letters(job.letters(*place)))
+            letters.replace(letter for place in numbers for letter in parse_letters(job.place.letters(*place)))
         manifest = Manifest(job.id, job.last, [results[shard] for shard in sorted(results)])
-        parts = [job.part(*place) for place in numbers]
+        parts = [job.place.part(*place) for place in numbers]
         with closing(open_index(job.index)) as index:
             if job.generation:
                 fill_generation(job, index, parts)
             else:
                 catalog = parse_catalog(job.catalog)
                 index.load(parts, catalog=catalog, applied_through=job.last, counted=manifest.views())
-        write_manifest(job.manifest(), manifest)
+        write_manifest(job.place.manifest(), manifest)
 
 
 def fill_generation(job: Job, index: Index, parts: Sequence[Path]) -> None:
@@ -94,9 +94,9 @@ def fill_generation(job: Job, index: Index, parts: Sequence[Path]) -> None:
     if about.complete:
         return
     for number in range(about.loaded, len(parts)):
-        job.indexed().write_text(str(number))
+        job.place.indexed().write_text(str(number))
         index.extend(job.generation, [parts[number]], loaded=number + 1)
-    job.indexed().write_text(str(len(parts)))
+    job.place.indexed().write_text(str(len(parts)))
     index.finish(job.generation, applied_through=job.last)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from denormalizer.view import State
 
@@ -15,6 +15,37 @@ class Block:
     shard: int
     shards: int
     last: int
+
+
+class Workplace(NamedTuple):
+    """The files of a job in its folder."""
+
+    folder: str
+    shards: int
+
+    def part(self, shard: int, number: int = 0) -> Path:
+        """The view records of a shard, as JSON Lines; of this number, where it has several parts."""
+        return Path(self.folder) / f"part-{shard:05}-of-{self.shards:05}-{number:05}.jsonl"
+
+    def letters(self, shard: int, number: int = 0) -> Path:
+        """The dead letters of a shard's part, as JSON Lines."""
+        return self.part(shard, number).with_suffix(".dead-letters.jsonl")
+
+    def progress(self, shard: int) -> Path:
+        """How far a shard is: the last offset it applied, then how many views it wrote."""
+        return self.part(shard).with_suffix(".progress")
+
+    def checkpoint(self, shard: int) -> Path:
+        """What a shard has done for good."""
+        return self.part(shard).with_suffix(".checkpoint.json")
+
+    def indexed(self) -> Path:
+        """How many parts are in the generation."""
+        return Path(self.folder) / "indexed.progress"
+
+    def manifest(self) -> Path:
+        """What the job says of itself when it is done."""
+        return Path(self.folder) / "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -40,29 +71,10 @@ class Job:
     part_views_max: int = 0
     """Views after which a shard begins another part, so that it can go on behind it when it was killed; 0: never."""
 
-    def part(self, shard: int, number: int = 0) -> Path:
-        """The view records of a shard, as JSON Lines; of this number, where it has several parts."""
-        return Path(self.folder) / f"part-{shard:05}-of-{self.shards:05}-{number:05}.jsonl"
-
-    def letters(self, shard: int, number: int = 0) -> Path:
-        """The dead letters of a shard's part, as JSON Lines."""
-        return self.part(shard, number).with_suffix(".dead-letters.jsonl")
-
-    def progress(self, shard: int) -> Path:
-        """How far a shard is: the last offset it applied, then how many views it wrote."""
-        return self.part(shard).with_suffix(".progress")
-
-    def checkpoint(self, shard: int) -> Path:
-        """What a shard has done for good."""
-        return self.part(shard).with_suffix(".checkpoint.json")
-
-    def indexed(self) -> Path:
-        """How many parts are in the generation."""
-        return Path(self.folder) / "indexed.progress"
-
-    def manifest(self) -> Path:
-        """What the job says of itself when it is done."""
-        return Path(self.folder) / "manifest.json"
+    @property
+    def place(self) -> Workplace:
+        """Where its files are."""
+        return Workplace(self.folder, self.shards)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values; the inverse is `Job(**...)`."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import uuid4
 
 import apache_beam as beam
@@ -22,6 +22,7 @@ from pipeline.batch import build, read_manifest
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from pipeline.errors import JobFailed, JobRunning, UnusableJob
 from pipeline.job import Job, Manifest
+from pipeline.progress import Progress, progress_of
 from pipeline.runners import Choice, choose
 
 _WRAPPING: Final = re.compile(r"^(?:[\w.]+: )+| \[while running '.*'\]$")
@@ -29,18 +30,6 @@ _WRAPPING: Final = re.compile(r"^(?:[\w.]+: )+| \[while running '.*'\]$")
 SHARDS_MAX: Final = 1_024
 PROGRESS_SECONDS: Final = 0.25
 """Between two reports of progress."""
-
-
-class Progress(NamedTuple):
-    """How far a batch is, over all its shards."""
-
-    applied: int
-    """Messages applied by the shard that is furthest behind."""
-    messages: int
-    views: int
-    """Written so far."""
-    parts: int = 0
-    """Brought into the generation so far."""
 
 
 def run_batch(
@@ -144,7 +133,7 @@ def _check_shards(shards: int) -> None:
 
 
 def _manifest(job: Job) -> Manifest:
-    manifest = read_manifest(job.manifest())
+    manifest = read_manifest(job.place.manifest())
     if manifest is None or manifest.job != job.id:
         raise JobFailed("the runner said it was done, but left no manifest; the index is as it was")
     return manifest
@@ -199,7 +188,7 @@ def _watching(job: Job, on_progress: Callable[[Progress], None] | None) -> Gener
 
     def watch() -> None:
         while not ended.wait(PROGRESS_SECONDS):
-            on_progress(_progress(job))
+            on_progress(progress_of(Path(job.folder), job.shards, job.last))
 
     thread = threading.Thread(target=watch, name="batch-progress", daemon=True)
     thread.start()
@@ -208,21 +197,3 @@ def _watching(job: Job, on_progress: Callable[[Progress], None] | None) -> Gener
     finally:
         ended.set()
         thread.join()
-
-
-def _progress(job: Job) -> Progress:
-    applied: list[int] = []
-    views = 0
-    for shard in range(job.shards):
-        try:
-            watermark, written = job.progress(shard).read_text().split()
-        except (FileNotFoundError, ValueError):
-            applied.append(0)
-            continue
-        applied.append(int(watermark) + 1)
-        views += int(written)
-    try:
-        parts = int(job.indexed().read_text())
-    except (FileNotFoundError, ValueError):
-        parts = 0
-    return Progress(min(applied), job.last + 1, views, parts)

@@ -51,7 +51,7 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
 
     Doing it again gives the same bytes, so a runner may. What is behind a checkpoint of the same job is not done again.
     """
-    done = read_checkpoint(job.checkpoint(block.shard))
+    done = read_checkpoint(job.place.checkpoint(block.shard))
     if not done.ended:
         catalog = parse_catalog(job.catalog)
         with closing(open_log(job.log, create=False)) as log, paused_collector():
@@ -63,10 +63,12 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
             while fold.watermark > before:
                 before = fold.watermark
                 fold.apply(islice(messages, STEP_MESSAGES))
-                _report(job.progress(block.shard), fold.watermark, done.total())
+                _report(job.place.progress(block.shard), fold.watermark, done.total())
             _write_parts(job, block.shard, fold, done)
     letters = {
-        letter.offset for number in range(done.parts) for letter in parse_letters(job.letters(block.shard, number))
+        letter.offset
+        for number in range(done.parts)
+        for letter in parse_letters(job.place.letters(block.shard, number))
     }
     return ShardResult(block.shard, block.last + 1, done.views, done.bytes, len(letters), done.bounded, done.parts)
 
@@ -75,7 +77,7 @@ def _write_parts(job: Job, shard: int, fold: Fold, done: Checkpoint) -> None:
     views = fold.emit(last=True, behind=done.behind)
     roots = (list(group) for _, group in groupby(views, attrgetter("uri")))
     while not done.ended:
-        with whole(job.letters(shard, done.parts)) as letters, whole(job.part(shard, done.parts)) as part:
+        with whole(job.place.letters(shard, done.parts)) as letters, whole(job.place.part(shard, done.parts)) as part:
             done.ended = True
             written, report_at = 0, STEP_VIEWS
             for root in roots:
@@ -89,7 +91,7 @@ def _write_parts(job: Job, shard: int, fold: Fold, done: Checkpoint) -> None:
                 if written >= report_at:
                     report_at += STEP_VIEWS
                     _take_letters(fold, letters)
-                    _report(job.progress(shard), fold.watermark, done.total())
+                    _report(job.place.progress(shard), fold.watermark, done.total())
                 if 0 < job.part_views_max <= written:
                     done.ended = False
                     break
@@ -114,10 +116,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _save_checkpoint(job: Job, shard: int, done: Checkpoint) -> None:
     """It must not be there after a power cut without the parts that it speaks of."""
-    for path in (job.part(shard, done.parts - 1), job.letters(shard, done.parts - 1)):
+    for path in (job.place.part(shard, done.parts - 1), job.place.letters(shard, done.parts - 1)):
         with path.open("rb") as file:
             os.fsync(file.fileno())
-    with whole(job.checkpoint(shard)) as file:
+    with whole(job.place.checkpoint(shard)) as file:
         file.write(orjson.dumps(asdict(done)))
         file.flush()
         os.fsync(file.fileno())

@@ -1,0 +1,227 @@
+"""The steps of a backfill, each of which a killed one takes again from where it was.
+
+    begin -> build -> cut over        and perhaps: roll back
+
+Whoever takes a step holds the index's lease, whose token says so to the index when it is asked to switch.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assets.catalog import Catalog
+from assets.codec import check_compatibility
+from assets.fixing import fix_catalog
+from assets.log.port import Log
+from backfill.errors import FallsBehind, NoFormer, NotVerified
+from backfill.follow import Follower, following
+from backfill.limits import PART_VIEWS, ROUNDS_MAX
+from backfill.record import Record, Records, Switch
+from backfill.verify import Report, verify, verify_some
+from indexers import Index
+from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
+from pipeline.run import Progress as BuildProgress
+from pipeline.run import run_build
+from pipeline.stream.engine import Progress
+
+OnFollow = Callable[[Progress], None]
+OnVerify = Callable[[int, int], None]
+
+
+class Backfill:
+    """The backfill of one index from one log, as one home remembers it."""
+
+    def __init__(self, log: Log, index: Index, home: Path) -> None:
+        self._log = log
+        self._index = index
+        self._home = home
+        self.records = Records(home)
+
+    def begin(self, catalog: Catalog, shards: int) -> Record:
+        """A new generation, empty as yet.
+
+        Raises:
+            UnfinishedBackfill: there is one already.
+            IncompatibleSchema: the catalog can't read what the log holds.
+        """
+        self.records.refuse_unfinished()
+        check_compatibility(catalog.kinds, self._log.schemas())
+        former = self._index.info().generation
+        record = Record(
+            generation=self._index.begin(catalog),
+            former=former,
+            last=self._log.last_offset(),
+            shards=shards,
+            begun=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        )
+        self.records.write(record)
+        return record
+
+    def build(
+        self,
+        record: Record,
+        *,
+        runner: str | None = None,
+        options: Sequence[str] = (),
+        on_progress: Callable[[BuildProgress], None] | None = None,
+    ) -> Record:
+        """Fill the generation with every view as of the record's last message, from where it stands.
+
+        Raises:
+            What `pipeline.run.run_build` raises.
+        """
+        if record.phase == "building":
+            run_build(
+                log=self._log.url,
+                index=self._index.url,
+                generation=record.generation,
+                catalog=self._index.catalog(record.generation),
+                last=record.last,
+                folder=self.records.work(record.generation),
+                dead_letters=self.records.letters(record.generation),
+                part_views_max=PART_VIEWS,
+                shards=record.shards,
+                runner=runner,
+                options=options,
+                on_progress=on_progress,
+            )
+            record = record.at(phase="built")
+            self.records.write(record)
+        shutil.rmtree(self.records.work(record.generation), ignore_errors=True)
+        return record
+
+    def catch_up(self, record: Record, on_progress: OnFollow | None = None) -> int:
+        """Bring the built generation up to the log's end; returns its watermark."""
+        with self._following(record.generation, record.shards, on_progress) as follower:
+            return follower.catch_up()
+
+    def verify(self, generation: str, on_progress: OnVerify | None = None) -> Report:
+        """Compare a generation with the log, at its watermark."""
+        with closing(self._index.generation(generation)) as handle:
+            return verify(self._log, handle, self._index.catalog(generation), on_progress)
+
+    def cut_over(
+        self,
+        record: Record,
+        token: int,
+        *,
+        on_follow: OnFollow | None = None,
+        on_verify: OnVerify | None = None,
+        on_verified: Callable[[Report], None] | None = None,
+    ) -> Switch:
+        """Bring the generation up to date, verify it, and let searches go to it in one step.
+
+        Raises:
+            NotVerified: a document is not what the log says; searches stay where they are.
+            FallsBehind, GenerationMoved, LeaseLost.
+        """
+        generation = record.generation
+        catalog = self._index.catalog(generation)
+        current = self._index.info().generation
+        if current != generation:
+            with self._following(generation, record.shards, on_follow) as follower:
+                follower.catch_up()
+                follower.take_written()
+                report = self.verify(generation, on_verify)
+                if on_verified is not None:
+                    on_verified(report)
+                if report.different:
+                    raise NotVerified(report)
+                record = record.at(verified_through=report.watermark)
+                self.records.write(record)
+                # Who looks for what was switched finds it, also when this ends in between.
+                self.records.write_switch(Switch(generation, current))
+                self._switch(follower, generation, current, token, catalog)
+        switch = self.records.switched() or Switch(generation, "")
+        self._settle(switch, catalog)
+        self.records.write(record.at(phase="current"))
+        return switch
+
+    def roll_back(self, token: int, on_follow: OnFollow | None = None) -> Switch:
+        """Bring the former generation up to date and let searches go to it again.
+
+        Raises:
+            NoFormer: there is none.
+            IncompatibleSchema: its catalog can't read what was published since.
+            NotVerified, FallsBehind, GenerationMoved, LeaseLost.
+        """
+        current = self._index.info().generation
+        former = self._former(current)
+        catalog = self._index.catalog(former)
+        check_compatibility(catalog.kinds, self._log.schemas())
+        with self._following(former, 1, on_follow) as follower:
+            follower.catch_up()
+            follower.take_written()
+            self.records.write_switch(Switch(former, current))
+            self._switch(follower, former, current, token, catalog)
+        switch = Switch(former, current)
+        self._settle(switch, catalog)
+        return switch
+
+    def remove(self, generation: str) -> None:
+        """Remove a generation that is not current; a backfill that builds it is given up.
+
+        Raises:
+            NoGeneration, GenerationUnfit.
+        """
+        self._index.remove(generation)
+        record = self.records.read()
+        if record is not None and record.generation == generation:
+            self.records.forget()
+        shutil.rmtree(self.records.work(generation), ignore_errors=True)
+        self.records.letters(generation).unlink(missing_ok=True)
+
+    def _switch(self, follower: Follower, generation: str, current: str, token: int, catalog: Catalog) -> None:
+        """Switch as soon as the generation is not behind the live one, and what was written on the way is right."""
+        with closing(self._index.generation(generation)) as handle:
+            for _ in range(ROUNDS_MAX):
+                through = follower.catch_up()
+                report = verify_some(self._log, handle, catalog, follower.take_written())
+                if report.different:
+                    raise NotVerified(report)
+                live = self._index.info().applied_through
+                if through >= live:
+                    self._index.switch(generation, expected=current, token=token)
+                    # What came within the switch; from here on it is the stream's.
+                    follower.catch_up()
+                    return
+        raise FallsBehind(generation, live - through)
+
+    def _former(self, current: str) -> str:
+        complete = {about.name: about for about in self._index.generations() if about.complete and not about.current}
+        switch = self.records.switched()
+        if switch is not None and switch.current == current and switch.former in complete:
+            return switch.former
+        record = self.records.read()
+        if record is not None and record.phase != "current":
+            complete.pop(record.generation, None)
+        if not complete:
+            raise NoFormer
+        return max(complete.values(), key=lambda about: (about.created, about.name)).name
+
+    def _settle(self, switch: Switch, catalog: Catalog) -> None:
+        """What goes with a switch: the log's catalog, and the dead letters as that catalog has them."""
+        fix_catalog(self._log, catalog)
+        aside = self.records.letters(switch.current)
+        if not aside.exists():
+            return
+        with closing(DeadLetters(self._home / DEAD_LETTERS_FILE)) as present, closing(DeadLetters(aside)) as coming:
+            if switch.former:
+                with closing(DeadLetters(self.records.letters(switch.former))) as leaving:
+                    leaving.replace(present.all())
+            present.replace(coming.all())
+        aside.unlink()
+
+    def _following(self, generation: str, shards: int, on_progress: OnFollow | None):
+        return following(
+            self._log,
+            self._index.url,
+            generation,
+            self._index.catalog(generation),
+            self._home,
+            self.records.letters(generation),
+            shards,
+            on_progress,
+        )

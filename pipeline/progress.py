@@ -1,0 +1,38 @@
+"""How far a batch is, from what its shards leave in its folder."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.job import Workplace
+
+
+class Progress(NamedTuple):
+    """How far a batch is, over all its shards."""
+
+    applied: int
+    """Messages applied by the shard that is furthest behind."""
+    messages: int
+    views: int
+    """Written so far."""
+    parts: int = 0
+    """Brought into the generation so far."""
+
+
+def progress_of(folder: Path, shards: int, last: int) -> Progress:
+    """How far the job is that works in a folder, or worked there; nothing done where there is none."""
+    place = Workplace(str(folder), shards)
+    applied: list[int] = []
+    views = 0
+    for shard in range(shards):
+        try:
+            watermark, written = place.progress(shard).read_text().split()
+        except (FileNotFoundError, ValueError):
+            applied.append(0)
+            continue
+        applied.append(int(watermark) + 1)
+        views += int(written)
+    try:
+        parts = int(place.indexed().read_text())
+    except (FileNotFoundError, ValueError):
+        parts = 0
+    return Progress(min(applied), last + 1, views, parts)

@@ -1,0 +1,412 @@
+"""`publog backfill`: rebuild the index from the first message beside the live one, verify it, and swap it in."""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from assets.catalog import Catalog
+from assets.log.port import Log
+from backfill.catalog_changes import catalog_changes
+from backfill.plan import as_text as plan_text
+from backfill.plan import plan as make_plan
+from backfill.record import Record, Records
+from backfill.verify import Report, repair
+from backfill.verify import as_text as report_text
+from backfill.verify import verify as verify_generation
+from indexers import Index, open_index
+from indexers.errors import NoIndex
+from pipeline.beam_loading import load_beam
+from pipeline.progress import progress_of
+from pipeline.worker import workers_waiting
+from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
+from publog.settings import Settings, UsedWrongly
+from publog.terminal import line, meter, say, write_json
+
+app = typer.Typer(
+    help="Rebuild the index from the first message, beside the live one, while publishing goes on.",
+    invoke_without_command=True,
+)
+
+ShardsOption = Annotated[
+    int | None, typer.Option("--shards", metavar="N", min=1, help="Processes side by side. [default: one for each core]")
+]
+RunnerOption = Annotated[
+    str | None, typer.Option(metavar="RUNNER", help="A Beam runner. [default: FnApiRunner, on this machine]")
+]
+GenerationOption = Annotated[
+    str | None, typer.Option("--generation", metavar="NAME", help="[default: the one that is built, else the current]")
+]
+_BEAM = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+class _Parts(NamedTuple):
+    """What every subcommand works on."""
+
+    settings: Settings
+    log: Log
+    index: Index
+    records: Records
+
+
+@contextmanager
+def _opened(
+    context: typer.Context, log: str | None, index: str | None, catalog: Any = None
+) -> Generator[_Parts]:
+    settings = settings_of(context, log, index, catalog)
+    with closing(settings.open_log()) as opened, closing(open_index(settings.index)) as target:
+        yield _Parts(settings, opened, target, Records(settings.home))
+
+
+@contextmanager
+def _leased(parts: _Parts, what: str) -> Generator[int]:
+    """The right to change what is current, and its token."""
+    holder = f"publog backfill {what} (process {os.getpid()} on {platform.node()})"
+    with parts.index.lease(holder) as lease, parts.records.at_work():
+        yield lease.token
+
+
+@app.callback(context_settings=_BEAM)
+def backfill(
+    context: typer.Context,
+    shards: ShardsOption = None,
+    runner: RunnerOption = None,
+    log: LogOption = None,
+    index: IndexOption = None,
+    catalog: CatalogOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Rebuild the index from the first message, beside the live one: build, follow, verify, swap.
+
+    Without a subcommand it does it all, or goes on with what was begun. Searches and the stream go on meanwhile.
+
+    Example: `publog backfill --catalog new-catalog`
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    with _opened(context, log, index, catalog) as parts, _leased(parts, "") as token:
+        record = parts.records.read()
+        if record is None or record.phase == "current":
+            chosen = parts.settings.load_catalog(parts.log)
+            if not json:
+                _tell_plan(parts, chosen, shards or _cores())
+            record = _begin(parts, chosen, shards)
+        elif catalog is not None:
+            _check_same(parts, record, parts.settings.load_catalog(parts.log))
+        record = _build(parts, record, runner, context.args, json=json)
+        return _cut_over(parts, record, token, json=json)
+
+
+@app.command()
+def plan(
+    context: typer.Context,
+    shards: ShardsOption = None,
+    log: LogOption = None,
+    index: IndexOption = None,
+    catalog: CatalogOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how much there is to do, how long it takes and how much disk, before anything starts; and what changes."""
+    with _opened(context, log, index, catalog) as parts:
+        chosen = parts.settings.load_catalog(parts.log)
+        if not json:
+            _tell_plan(parts, chosen, shards or _cores())
+            return
+        made = make_plan(parts.log, chosen, parts.index.url, shards or _cores())
+        changes = [asdict(change) for change in _changes(parts, chosen)]
+        write_json({**asdict(made), "catalog_changes": changes})
+
+
+@app.command(context_settings=_BEAM)
+def start(
+    context: typer.Context,
+    shards: ShardsOption = None,
+    runner: RunnerOption = None,
+    log: LogOption = None,
+    index: IndexOption = None,
+    catalog: CatalogOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Build a new generation beside the live one, and bring it up to the log's end."""
+    with _opened(context, log, index, catalog) as parts, _leased(parts, "start"):
+        parts.records.refuse_unfinished()
+        record = _begin(parts, parts.settings.load_catalog(parts.log), shards)
+        return _bring_up(parts, record, runner, context.args, json=json)
+
+
+@app.command(context_settings=_BEAM)
+def resume(
+    context: typer.Context,
+    runner: RunnerOption = None,
+    log: LogOption = None,
+    index: IndexOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Go on with what was begun, from its last checkpoint."""
+    with _opened(context, log, index) as parts, _leased(parts, "resume"):
+        return _bring_up(parts, parts.records.unfinished(), runner, context.args, json=json)
+
+
+@app.command()
+def status(
+    context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False
+) -> None:
+    """Where the backfill is."""
+    with _opened(context, log, index) as parts:
+        record = parts.records.read()
+        info = parts.index.info()
+        last = parts.log.last_offset()
+        found: dict[str, Any] = {
+            "at_work": parts.records.is_at_work(),
+            "current": info.generation,
+            "applied_through": info.applied_through,
+            "last_offset": last,
+            "backfill": None,
+        }
+        if record is not None:
+            about = next((one for one in parts.index.generations() if one.name == record.generation), None)
+            progress = progress_of(parts.records.work(record.generation), record.shards, record.last)
+            found["backfill"] = {
+                **asdict(record),
+                "applied_through": -1 if about is None else about.applied_through,
+                "messages_read": progress.applied if record.phase == "building" else record.last + 1,
+                "views_written": progress.views if record.phase == "building" else None,
+                "parts_indexed": progress.parts if record.phase == "building" else None,
+            }
+    if json:
+        write_json(found)
+        return
+    say(f"searched: {_named(info.generation)}, applied through {info.applied_through} of {last}")
+    if record is None:
+        say("no backfill was begun here: publog backfill plan")
+        return
+    now = "at work" if found["at_work"] else "nobody is at work on it"
+    match record.phase:
+        case "building":
+            say(
+                f"{record.generation}: building since {record.begun}, {found['backfill']['messages_read']:,} of"
+                f" {record.last + 1:,} messages read, {found['backfill']['views_written']:,} views written,"
+                f" {found['backfill']['parts_indexed']:,} parts indexed; {now}"
+            )
+        case "built":
+            through = found["backfill"]["applied_through"]
+            say(f"{record.generation}: built, applied through {through}, {last - through:,} messages behind; {now}")
+        case "current":
+            say(f"{record.generation}: done, begun {record.begun}")
+    if record.phase != "current" and not found["at_work"]:
+        say(f"next: publog backfill {'resume' if record.phase == 'building' else 'cutover'}", style="bold")
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    generation: GenerationOption = None,
+    fix: Annotated[
+        bool, typer.Option("--repair", help="Write the documents that differ again, from the log.")
+    ] = False,
+    log: LogOption = None,
+    index: IndexOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Compare every document of a generation with its view recomputed from the log, by another route than it was built."""
+    with _opened(context, log, index) as parts:
+        record = parts.records.read()
+        built = record.generation if record is not None and record.phase == "built" else None
+        name = generation or built or parts.index.info().generation
+        if not name:
+            raise NoIndex(parts.index.url)
+        report = _verify(parts, name)
+        if fix and report.different:
+            with _leased(parts, "verify --repair"), closing(parts.index.generation(name)) as handle:
+                count = repair(parts.log, handle, parts.index.catalog(name), report)
+                if not json:
+                    say(report_text(report))
+                    say(f"{count:,} documents were written again; once more:")
+            report = _verify(parts, name)
+    if json:
+        write_json(report.to_dict())
+    else:
+        say(report_text(report), style="red" if report.different else "green")
+        if report.different:
+            say("next: publog backfill verify --repair", style="bold")
+    return 1 if report.different else 0
+
+
+@app.command()
+def cutover(
+    context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False
+) -> int:
+    """Bring the built generation up to date, verify it, and let searches go to it in one step."""
+    with _opened(context, log, index) as parts, _leased(parts, "cutover") as token:
+        record = parts.records.unfinished()
+        if record.phase == "building":
+            raise UsedWrongly(f"generation {record.generation} is not built yet: publog backfill resume")
+        return _cut_over(parts, record, token, json=json)
+
+
+@app.command()
+def rollback(
+    context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False
+) -> int:
+    """Bring the former generation up to date, and let searches go to it again."""
+    load_beam()
+    from backfill.run import Backfill
+
+    with _opened(context, log, index) as parts, _leased(parts, "rollback") as token:
+        with line() as shown:
+            switch = Backfill(parts.log, parts.index, parts.settings.home).roll_back(
+                token, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
+            )
+        if json:
+            write_json(switch._asdict())
+        else:
+            say(f"searches go to generation {switch.current} again", style="green")
+            say(f"{switch.former} is kept; back to it: publog backfill rollback")
+    return 0
+
+
+@app.command()
+def generations(
+    context: typer.Context,
+    remove: Annotated[str | None, typer.Option("--remove", metavar="NAME", help="Remove this one.")] = None,
+    log: LogOption = None,
+    index: IndexOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the generations of the index, or remove one that is not searched."""
+    with _opened(context, log, index) as parts:
+        if remove is not None:
+            load_beam()
+            from backfill.run import Backfill
+
+            with _leased(parts, "generations --remove"):
+                Backfill(parts.log, parts.index, parts.settings.home).remove(remove)
+            if not json:
+                say(f"removed {remove}")
+                return
+        found = parts.index.generations()
+    if json:
+        write_json([about._asdict() for about in found])
+        return
+    for about in found:
+        created = datetime.fromtimestamp(about.created, UTC).isoformat().replace("+00:00", "Z")
+        state = "searched" if about.current else "complete" if about.complete else "unfinished"
+        say(
+            f"{about.name}  {state:<10}  applied through {about.applied_through:,}  {about.bytes / 1e6:,.1f} MB"
+            f"  catalog {about.catalog_digest[:12]}  begun {created}"
+        )
+    if not found:
+        say("none yet")
+
+
+# ------------------------------------------------------------------------------------------------------------ the steps
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+def _changes(parts: _Parts, catalog: Catalog):
+    try:
+        before = parts.index.catalog()
+    except NoIndex:
+        return []
+    return catalog_changes(before, catalog)
+
+
+def _tell_plan(parts: _Parts, catalog: Catalog, shards: int) -> None:
+    say(plan_text(make_plan(parts.log, catalog, parts.index.url, shards)))
+    changes = _changes(parts, catalog)
+    if changes:
+        say("the catalog changes:")
+        for change in changes:
+            say(f"  {change}")
+
+
+def _check_same(parts: _Parts, record: Record, catalog: Catalog) -> None:
+    if parts.index.catalog(record.generation).digest != catalog.digest:
+        raise UsedWrongly(
+            f"generation {record.generation} is being built with another catalog; go on with it (publog backfill resume),"
+            f" or give it up first (publog backfill generations --remove {record.generation})"
+        )
+
+
+def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
+    load_beam()
+    from backfill.run import Backfill
+
+    return Backfill(parts.log, parts.index, parts.settings.home).begin(catalog, shards or _cores())
+
+
+def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> int:
+    from backfill.run import Backfill
+
+    record = _build(parts, record, runner, options, json=json)
+    with line() as shown:
+        through = Backfill(parts.log, parts.index, parts.settings.home).catch_up(
+            record, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
+        )
+    if json:
+        write_json({**asdict(record), "applied_through": through})
+    else:
+        say(f"generation {record.generation} is built, applied through {through}", style="green")
+        say("next: publog backfill verify, then publog backfill cutover", style="bold")
+    return 0
+
+
+def _build(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> Record:
+    with workers_waiting(record.shards if record.shards > 1 and runner is None and record.phase == "building" else 0):
+        load_beam()
+        from backfill.run import Backfill
+
+        if not json and record.phase == "building":
+            say(f"generation {record.generation}: {record.last + 1:,} messages, {record.shards} shards")
+        with meter("building", "messages", record.last + 1) as progress:
+            return Backfill(parts.log, parts.index, parts.settings.home).build(
+                record,
+                runner=runner,
+                options=options,
+                on_progress=lambda state: progress.show(
+                    state.applied, state.messages, f", {state.views:,} views, {state.parts:,} parts indexed"
+                ),
+            )
+
+
+def _verify(parts: _Parts, name: str) -> Report:
+    with (
+        closing(parts.index.generation(name)) as handle,
+        meter("verifying", "documents") as progress,
+    ):
+        return verify_generation(parts.log, handle, parts.index.catalog(name), progress.show)
+
+
+def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
+    from backfill.run import Backfill
+
+    started = time.monotonic()
+    with line() as shown, meter("verifying", "documents") as progress:
+        switch = Backfill(parts.log, parts.index, parts.settings.home).cut_over(
+            record,
+            token,
+            on_follow=lambda state: shown.show(f"catching up: {state.lag:,} messages behind"),
+            on_verify=progress.show,
+            on_verified=None if json else lambda report: say(report_text(report)),
+        )
+    if json:
+        write_json({**switch._asdict(), "seconds": time.monotonic() - started})
+    else:
+        say(f"searches go to generation {switch.current}", style="green")
+        if switch.former:
+            say(f"{switch.former} is kept; back to it: publog backfill rollback")
+    return 0
+
+
+def _named(generation: str) -> str:
+    return generation or "nothing yet"
