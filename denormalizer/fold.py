@@ -317,7 +317,8 @@ class Fold:
         return [uri for uri, asset in assets if asset is not None and asset.offset > since]
 
     def _dependents(self, changed: Iterable[str], since: int) -> Iterator[Due]:
-        for view, uri in dependents(self._plan, self._indexed_referrers(), changed):
+        assert self._referrers is not None
+        for view, uri in dependents(self._plan, self._referrers, changed):
             if self._shard.owns(uri):
                 yield Due(view, uri, since)
 

@@ -11,6 +11,7 @@ IndexersError
 |  +- UnusableIndex         an index URL that names nothing we can open
 |  +- CorruptIndex          an index whose parts disagree with each other
 +- TransientError           trying again may work
+   +- IndexBehind           the index did not come as far as was waited for
    +- IndexBusy             another process writes this index
    +- EngineFailed          the engine could not read or write
 """
@@ -105,6 +106,22 @@ class CorruptIndex(TerminalError):
         super().__init__(f"The index at {url} is damaged: {reason}. Load it again from the log.")
         self.url = url
         self.reason = reason
+
+
+class IndexBehind(TransientError):
+    """The index did not come as far as was waited for."""
+
+    def __init__(self, url: str, wanted: int, applied_through: int, waited_seconds: float) -> None:
+        lag = wanted - applied_through
+        has = f"reflects offset {applied_through}" if applied_through >= 0 else "was never loaded"
+        super().__init__(
+            f"{url} {has}, {lag:,} behind the {wanted} that was asked for, after {waited_seconds:g} s of waiting. "
+            "Is the stream running (publog run --stream)? Wait longer, or ask for less."
+        )
+        self.url = url
+        self.wanted = wanted
+        self.applied_through = applied_through
+        self.lag = lag
 
 
 class IndexBusy(TransientError):

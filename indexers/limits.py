@@ -58,3 +58,6 @@ SCAN_DOCUMENTS: Final = 20_000
 
 OPEN_ATTEMPTS_MAX: Final = 100
 """How often a reader looks again when a writer replaced an index while it was being opened."""
+
+WAIT_POLL_SECONDS: Final = 0.01
+"""How often someone who waits for an offset looks how far the index is."""
