@@ -86,7 +86,7 @@ class StateStore:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany(_SAVE, rows)
             if last is not None:
-                self._set({"watermark": str(last.offset), "last_id": last.id})
+                self._set_header(str(last.offset), last.id)
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             raise UnusableFile(
@@ -113,13 +113,15 @@ class StateStore:
             self._open()
             assert self._database is not None
             self._database.executescript(f"BEGIN; {_SCHEMA}")
-            self._set(self._described())
+            self._set_header(str(NEVER), "")
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             raise UnusableFile(f"{self._path}, a stream's state, can't be made ({error}); make room there") from error
 
-    def _set(self, values: dict[str, str]) -> None:
+    def _set_header(self, watermark: str, last_id: str) -> None:
         assert self._database is not None
+        values = {**self._described(), "watermark": watermark, "last_id": last_id}
+        values["crc"] = str(crc32(repr(values).encode()))
         self._database.executemany("INSERT OR REPLACE INTO header VALUES (?, ?)", values.items())
 
     def _described(self) -> dict[str, str]:
@@ -128,15 +130,18 @@ class StateStore:
     def _read(self, log: Log) -> State:
         assert self._database is not None
         header: dict[str, str] = dict(self._database.execute("SELECT * FROM header"))
-        if not self._described().items() <= header.items():
+        described = self._described()
+        found = {name: header.get(name, "") for name in (*described, "watermark", "last_id")}
+        if not described.items() <= found.items() or header.get("crc") != str(crc32(repr(found).encode())):
             raise _Useless
-        watermark = int(header.get("watermark", NEVER))
+        watermark = int(found["watermark"])
         if watermark > NEVER:
             # A log that was put in the place of another has another message there, or none.
             last = next(iter(log.read(watermark, watermark)), None)
-            if last is None or (last.offset, last.id) != (watermark, header["last_id"]):
+            if last is None or (last.offset, last.id) != (watermark, found["last_id"]):
                 raise _Useless
-        if self._database.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+        # Not the quick one, which does not hold the index of URIs against the rows.
+        if self._database.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
             raise _Useless
         return State(watermark, list(_assets(self._database.execute("SELECT * FROM assets"))))
 
