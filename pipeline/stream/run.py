@@ -73,6 +73,7 @@ def run_stream(
                 on_progress=on_fill,
             )
         attempt = 0
+        followed = False
         while not stop.is_set():
             reached = done.messages, done.views
             try:
@@ -89,12 +90,14 @@ def run_stream(
                         on_progress=on_progress,
                     )
                 ) as stream:
+                    followed = True
                     if on_follow is not None:
                         on_follow(stream.applied_through)
                     _follow(stream, options)
             except (TransientError, LogBusy):
                 attempt = attempt + 1 if (done.messages, done.views) == reached else 1
-                if attempt >= ATTEMPTS_MAX:
+                # What is in the way from the first is for a person to see: another stream, most likely.
+                if attempt >= ATTEMPTS_MAX or not followed:
                     raise
                 stop.wait(ATTEMPT_SECONDS * 2**attempt * random.uniform(1, 2))  # noqa: S311 - no secret
     return done

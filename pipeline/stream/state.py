@@ -22,16 +22,16 @@ from pipeline.errors import UnusableFile
 FORMAT: Final = 1
 """Rises when states are made otherwise, or when what can be read of a payload changes."""
 
-_SCHEMA: Final = """
-CREATE TABLE header (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE assets (
+_SCHEMA: Final = (
+    "CREATE TABLE header (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE assets (
     uri TEXT NOT NULL UNIQUE,
     offset INTEGER NOT NULL,
     value BLOB,
     refs TEXT NOT NULL,
     crc INTEGER NOT NULL
-) STRICT;
-"""
+) STRICT""",
+)
 
 _SAVE: Final = """INSERT INTO assets VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (uri) DO UPDATE SET offset = excluded.offset, value = excluded.value, refs = excluded.refs, crc = excluded.crc
@@ -112,7 +112,7 @@ class StateStore:
         try:
             self._open()
             assert self._database is not None
-            self._database.executescript(f"BEGIN; {_SCHEMA}")
+            self._database.executescript(f"BEGIN; {'; '.join(_SCHEMA)};")
             self._set_header(str(NEVER), "")
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
@@ -129,6 +129,9 @@ class StateStore:
 
     def _read(self, log: Log) -> State:
         assert self._database is not None
+        statements = self._database.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
+        if sorted(sql for (sql,) in statements) != sorted(_SCHEMA):
+            raise _Useless
         header: dict[str, str] = dict(self._database.execute("SELECT * FROM header"))
         described = self._described()
         found = {name: header.get(name, "") for name in (*described, "watermark", "last_id")}
