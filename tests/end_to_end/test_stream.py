@@ -176,9 +176,9 @@ def test_a_failure_that_may_pass_is_tried_again(place: Place, monkeypatch: pytes
             failures[0] -= 1
             raise EngineFailed("fake:", "the disk is full")
 
-    index.on_write = fail
     with place.running(index="fake:") as stream:
         until(lambda: index.applied_through == place.log.last_offset())
+        index.on_write = fail
         place.publish(place.last)
         until(lambda: index.applied_through == place.last)
         stream.end()
@@ -193,8 +193,10 @@ def test_a_failure_that_stays_is_told(place: Place, monkeypatch: pytest.MonkeyPa
     def fail(when: str) -> None:
         raise EngineFailed("fake:", "the disk is full")
 
-    index.on_write = fail
-    with place.running(index="fake:") as stream, pytest.raises(EngineFailed, match="the disk is full"):
+    with place.running(index="fake:") as stream, pytest.raises(EngineFailed, match="the disk is full"):  # noqa: PT012
+        until(lambda: index.applied_through == place.log.last_offset())
+        index.on_write = fail
+        place.publish(place.last)
         stream.fails()
 
 
