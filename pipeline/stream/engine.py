@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Literal, NamedTuple
 
 from assets.catalog import Catalog
+from assets.collector import paused_collector
 from assets.log.port import Log
 from assets.model import Message
 from denormalizer.plan import compile_catalog
@@ -100,7 +101,7 @@ class Stream:
         self._on_progress = on_progress
         self._letters = letters
         self._switched = False
-        with ExitStack() as opened:
+        with ExitStack() as opened, paused_collector():
             self._target = opened.enter_context(closing(Target(index, catalog, log.last_offset())))
             generation = self._target.generation
             opened.enter_context(held(home, generation))
