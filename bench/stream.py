@@ -71,9 +71,16 @@ class StreamResults(NamedTuple):
 class StreamBench:
     """The measurements, in one folder."""
 
-    def __init__(self, folder: Path, stories: int = HUB_STORIES, seconds: int = STEADY_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        messages: int = HISTORY_MESSAGES,
+        stories: int = HUB_STORIES,
+        seconds: int = STEADY_SECONDS,
+    ) -> None:
         self._folder = folder
         self._home = folder / "stream-home"
+        self._messages = messages
         self._stories = stories
         self._seconds = seconds
         self._articles = 0
@@ -85,7 +92,7 @@ class StreamBench:
             Failed: the stream ended, or did not get there in time.
         """
         shutil.rmtree(self._home, ignore_errors=True)
-        say(f"a home with {HISTORY_MESSAGES:,} messages of history and a tag with {self._stories:,} stories")
+        say(f"a home with {self._messages:,} messages of history and a tag with {self._stories:,} stories")
         self._prepare()
         with (
             closing(open_log(f"sqlite:{self._home / 'log.sqlite'}")) as log,
@@ -119,7 +126,7 @@ class StreamBench:
         file = self._folder / "stream-history.jsonl"
         with file.open("wb") as opened:
             articles: list[dict[str, Any]] = []
-            for message in history(HISTORY_MESSAGES):
+            for message in history(self._messages):
                 opened.write(orjson.dumps(message) + b"\n")
                 if message["kind"] == "article" and message["op"] == "publish":
                     articles.append(message["data"])

@@ -3,7 +3,7 @@
 It lives in this process, whatever Beam does around it: a new Beam pipeline finds the folds as the former one left them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from pipeline.limits import (
 from pipeline.stream.decoder import Decoder
 from pipeline.stream.shard import StreamShard
 from pipeline.stream.state import Header
-from pipeline.stream.states import discard, held, state_file
+from pipeline.stream.states import discard, held, state_file, sweep
 from pipeline.stream.target import Target
 
 
@@ -54,6 +54,8 @@ class Progress(NamedTuple):
     """What the index reflects."""
     lag: int
     """How many offsets the log is ahead of that."""
+    applied: int
+    """What every shard has applied: less, while a state is made again from the log."""
     waiting: int
     """Views behind fresh edits."""
     done: Done
@@ -106,6 +108,7 @@ class Stream:
             generation = self._target.generation
             opened.enter_context(held(home, generation))
             discard(home, keep=[generation])
+            sweep(home, generation, tuning.shards)
             decode = Decoder(catalog.kinds, log).decode
             plan = compile_catalog(catalog)
             self._shards: list[StreamShard] = []
@@ -241,18 +244,30 @@ class Stream:
             return
         waiting = [letter for letter in self._letters.all() if letter.offset <= self.position]
         healed = [letter for letter in waiting if self._heal(letter.offset)]
-        views = [
-            view for shard in self._shards for uri in {one.uri for one in healed} for view in shard.fold.dependents(uri)
-        ]
-        # A view may keep its version although it changed: a later message in its closure made the version.
-        self._target.write(_last_of_each(views), self._target.applied_through, repair=True)
+        views = self._dependents(dict.fromkeys(letter.uri for letter in healed))
+        count = 0
+        ended = False
+        while not ended:
+            taken, ended = _take(views)
+            count += len(taken)
+            # A view may keep its version although it changed: a later message in its closure made the version.
+            self._target.write(taken, self._target.applied_through, repair=True)
         for shard in self._shards:
             shard.save()
-            shard.fold.dead_letters.clear()
         self._letters.remove(letter.offset for letter in healed)
-        result = Replayed(len(healed), len(views), sum(self._letters.counts().values()))
+        result = Replayed(len(healed), count, sum(self._letters.counts().values()))
         for request in requests:
             self._letters.answer(request, result)
+
+    def _dependents(self, uris: Iterable[str]) -> Iterator[View]:
+        """The views with one of these in their closure, each once."""
+        seen: set[tuple[str, str]] = set()
+        for shard in self._shards:
+            for uri in uris:
+                for view in shard.fold.dependents(uri):
+                    if (view.view, view.uri) not in seen:
+                        seen.add((view.view, view.uri))
+                        yield view
 
     def _heal(self, offset: int) -> bool:
         message: Message | None = next(iter(self._log.read(offset, offset)), None)
@@ -267,7 +282,7 @@ class Stream:
         if self._on_progress is not None:
             waiting = sum(shard.fold.backlog for shard in self._shards)
             lag = max(self._log.last_offset() - self.applied_through, 0)
-            self._on_progress(Progress(self.applied_through, lag, waiting, self.done))
+            self._on_progress(Progress(self.applied_through, lag, self.position, waiting, self.done))
 
 
 Step = Literal["fresh", "replay", "backlog"]
@@ -292,7 +307,3 @@ def _take(views: Iterator[View]) -> tuple[list[View], bool]:
         if len(taken) >= WRITE_VIEWS or content_bytes >= WRITE_BYTES:
             return taken, False
     return taken, True
-
-
-def _last_of_each(views: Sequence[View]) -> list[View]:
-    return list({(view.view, view.uri): view for view in views}.values())

@@ -48,6 +48,13 @@ def is_held(home: Path, generation: str) -> bool:
         return True
 
 
+def sweep(home: Path, generation: str, shards: int) -> None:
+    """Remove a generation's states of another number of shards: what is healed in the others would be missing there."""
+    for file in (home / STATE_FOLDER / generation).glob("*-of-*.sqlite*"):
+        if f"-of-{shards}.sqlite" not in file.name:
+            file.unlink()
+
+
 def discard(home: Path, keep: Collection[str] = ()) -> None:
     """Remove the states of all generations but some, and but those that a stream is at work on."""
     folder = home / STATE_FOLDER

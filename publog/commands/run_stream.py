@@ -35,6 +35,10 @@ def run_stream(
             f"--runner {runner}: a stream keeps its folds in its own process, on Beam's FnApiRunner; leave --runner out"
         )
     check_options(options)
+    if any(option.startswith("--direct_") for option in options):
+        raise UsedWrongly(
+            "a stream keeps its folds in its own process, so Beam's --direct_... options mean nothing to it"
+        )
     with closing(settings.open_log()) as opened:
         url = opened.url
     tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
@@ -89,6 +93,9 @@ class _Said:
         if self._json:
             self._write_progress(progress, now)
             return
+        if progress.applied < progress.offset:
+            self._show(f"reading the log again: {progress.applied:,} of {progress.offset:,}")
+            return
         waiting = f", {progress.waiting:,} views wait" if progress.waiting else ""
         self._show(f"offset {progress.offset:,}, {progress.lag:,} behind, {self._rate:,.0f} views/s{waiting}")
 
@@ -117,6 +124,7 @@ class _Said:
                 "progress",
                 offset=progress.offset,
                 lag=progress.lag,
+                applied=progress.applied,
                 waiting=progress.waiting,
                 views=progress.done.views,
                 dead_letters=progress.done.dead_letters,

@@ -123,6 +123,7 @@ def test_a_state_of_another_shard_count_is_not_used(place: Place) -> None:
         with place.running(tuning=Tuning(shards)) as stream:
             stream.reaches(place.index, place.log.last_offset())
             stream.end()
+    assert {file.name for file in (place.home / STATE_FOLDER).rglob("*.sqlite")} == {"0-of-2.sqlite", "1-of-2.sqlite"}
     place.publish(place.last)
     with place.running(tuning=Tuning(2)) as stream:
         stream.reaches(place.index, place.last)

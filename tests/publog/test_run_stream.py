@@ -170,6 +170,7 @@ def test_on_a_terminal_a_live_line_says_how_it_is(shell: Shell) -> None:
         (["--batch", "--stream"], "say what to run"),
         (["--batch", "--micro-batch", "3"], "--micro-batch goes with --stream"),
         (["--stream", "--runner", "DaskRunner"], "leave --runner out"),
+        (["--stream", "--direct_num_workers=2"], "a stream keeps its folds in its own process"),
         (["--stream", "--shrads", "2"], "--shrads 2: neither publog nor Beam knows this option"),
         (["--stream", "--shards", "5000"], "use a number from 1 to 1024"),
     ],
