@@ -42,6 +42,10 @@ _HUB: Final = "news://tag/hub"
 _TIME: Final = "2026-11-23T09:00:00Z"
 
 
+_Due = tuple[float, str | None]
+"""When to publish, and what the hub is called then; None: an article."""
+
+
 class Waits(NamedTuple):
     """From receipts to searches that found them, in seconds."""
 
@@ -84,6 +88,8 @@ class StreamBench:
         self._stories = stories
         self._seconds = seconds
         self._articles = 0
+        self._last = -1
+        """The offset of the hub's last edit."""
 
     def measure(self, say: Callable[[str], None]) -> StreamResults:
         """Prepare a home, and measure it from outside.
@@ -165,41 +171,43 @@ class StreamBench:
     def _steady(self, process: "subprocess.Popen[bytes]", gateway: Gateway, index: Index) -> Waits:
         count = self._seconds * STEADY_PER_SECOND
         started = perf_counter()
-        due = (started + number / STEADY_PER_SECOND for number in range(count))
+        due = ((started + number / STEADY_PER_SECOND, None) for number in range(count))
         return _waits(list(self._follow(process, gateway, index, due)))
 
     def _edit_hub(self, process: "subprocess.Popen[bytes]", gateway: Gateway, index: Index) -> tuple[Waits, float]:
         started = perf_counter()
-        last = -1
 
-        def due() -> Iterator[float]:
-            """When to publish an article: once a second, until the fan-out is done."""
-            nonlocal last
-            for second in range(HUB_SECONDS_MAX):
-                yield started + second
-                if second == 0:
-                    for number in range(HUB_EDITS):
-                        sleep(max(started + number / HUB_EDITS - perf_counter(), 0))
-                        last = _append(gateway, _message(_HUB, {"name": f"hub{number}"}))
-                elif index.info().applied_through >= last:
+        def due() -> Iterator[_Due]:
+            """Edits of the hub in the first second, and an article once a second, until the fan-out is done."""
+            for number in range(HUB_EDITS):
+                if number == HUB_EDITS // 2:
+                    yield started + number / HUB_EDITS, None
+                yield started + number / HUB_EDITS, f"hub{number}"
+            last = self._last
+            for second in range(1, HUB_SECONDS_MAX):
+                if index.info().applied_through >= last:
                     return
+                yield started + second + 0.5, None
 
         found = list(self._follow(process, gateway, index, due()))
-        self._wait(process, index, last)
+        self._wait(process, index, self._last)
         return _waits(found), perf_counter() - started
 
     def _follow(
-        self, process: "subprocess.Popen[bytes]", gateway: Gateway, index: Index, due: Iterator[float]
+        self, process: "subprocess.Popen[bytes]", gateway: Gateway, index: Index, due: Iterator[_Due]
     ) -> Iterator[float]:
-        """Publishes when it is due; yields how long each took to be found."""
+        """Publishes when it is due; yields how long each article took to be found."""
         outstanding: list[tuple[str, float]] = []
         following = next(due, None)
         end = perf_counter() + _PATIENCE_SECONDS
         while following is not None or outstanding:
             now = perf_counter()
-            if following is not None and now >= following:
-                _, word = self._publish(gateway)
-                outstanding.append((word, perf_counter()))
+            if following is not None and now >= following[0]:
+                if following[1] is None:
+                    _, word = self._publish(gateway)
+                    outstanding.append((word, perf_counter()))
+                else:
+                    self._last = _append(gateway, _message(_HUB, {"name": following[1]}))
                 following = next(due, None)
             for word, since in list(outstanding):
                 if _count(index, word):
