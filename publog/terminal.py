@@ -86,6 +86,13 @@ class Line:
         self._said = time.monotonic()
         self._shown = 0.0
 
+    def say(self, text: str) -> None:
+        """A line that stays, above the one that changes."""
+        if self._live is not None and out.is_terminal:
+            self._live.console.print(text, markup=False)
+        else:
+            say(text)
+
     def show(self, text: str) -> None:
         """This is how it is now."""
         now = time.monotonic()

@@ -39,7 +39,9 @@ class Done:
     """What a stream did since it was started."""
 
     messages: int = 0
-    """Applied, by the shard that is furthest behind; those read again to restore a state are among them."""
+    """Applied, by the shard that is furthest behind."""
+    read_again: int = 0
+    """Messages that the index had, applied to make a state again."""
     views: int = 0
     """Written to the index."""
     dead_letters: int = 0
@@ -105,6 +107,7 @@ class Stream:
         self._switched = False
         with ExitStack() as opened, paused_collector():
             self._target = opened.enter_context(closing(Target(index, catalog, log.last_offset())))
+            self._opened_at = self._target.applied_through
             generation = self._target.generation
             opened.enter_context(held(home, generation))
             discard(home, keep=[generation])
@@ -210,7 +213,9 @@ class Stream:
             taken, ended = _take(views)
             self._write(shard, taken)
         shard.save()
-        self.done.messages += self.position - before
+        again = max(min(self.position, self._opened_at) - before, 0)
+        self.done.read_again += again
+        self.done.messages += self.position - before - again
         self._report()
 
     def _work_off(self, shard: StreamShard, end: int) -> None:

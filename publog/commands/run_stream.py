@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from publog.settings import Settings, UsedWrongly
-from publog.terminal import line, say, warn, write_lines
+from publog.terminal import Line, line, say, warn, write_lines
 
 if TYPE_CHECKING:
     from pipeline.run import Progress as Filling
@@ -43,7 +43,7 @@ def run_stream(
         url = opened.url
     tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
     with _stopped_by_signals() as stop, line() as shown:
-        said = _Said(settings, shown.show, json=json)
+        said = _Said(settings, shown, json=json)
         done = follow(
             log=url,
             index=settings.index,
@@ -63,11 +63,11 @@ def run_stream(
 class _Said:
     """What is told while the stream runs: lines for a person, or for a program."""
 
-    def __init__(self, settings: Settings, show: Any, *, json: bool) -> None:
+    def __init__(self, settings: Settings, line: Line, *, json: bool) -> None:
         self._settings = settings
-        self._show = show
+        self._line = line
         self._json = json
-        self._started = self._rated = time.monotonic()
+        self._rated = time.monotonic()
         self._views = 0
         self._rate = 0.0
         self._offset = -1
@@ -75,14 +75,16 @@ class _Said:
 
     def fill(self, filling: "Filling") -> None:
         if not self._json:
-            self._show(f"filling the empty index: {filling.applied:,} of {filling.messages:,} messages")
+            self._line.show(f"filling the empty index: {filling.applied:,} of {filling.messages:,} messages")
 
     def follow(self, offset: int) -> None:
         self._offset = offset
         if self._json:
             self._write("following", log=self._settings.log, index=self._settings.index, offset=offset)
         else:
-            say(f"following {self._settings.log} into {self._settings.index} from offset {offset}; Ctrl-C stops")
+            self._line.say(
+                f"following {self._settings.log} into {self._settings.index} from offset {offset}; Ctrl-C stops"
+            )
 
     def progress(self, progress: "Progress") -> None:
         self._offset = progress.offset
@@ -94,10 +96,10 @@ class _Said:
             self._write_progress(progress, now)
             return
         if progress.applied < progress.offset:
-            self._show(f"reading the log again: {progress.applied:,} of {progress.offset:,}")
+            self._line.show(f"reading the log again: {progress.applied + 1:,} of {progress.offset + 1:,} messages")
             return
         waiting = f", {progress.waiting:,} views wait" if progress.waiting else ""
-        self._show(f"offset {progress.offset:,}, {progress.lag:,} behind, {self._rate:,.0f} views/s{waiting}")
+        self._line.show(f"offset {progress.offset:,}, {progress.lag:,} behind, {self._rate:,.0f} views/s{waiting}")
 
     def end(self, messages: int, views: int, dead_letters: int, bounded: int) -> None:
         if self._json:

@@ -106,23 +106,35 @@ def test_a_stream_agrees_with_the_oracle_through_many_beam_pipelines(
 def test_a_stream_goes_on_from_a_batch_and_from_itself(place: Place) -> None:
     half = place.log.last_offset()
     with place.running() as stream:
-        stream.has_applied(half + 1)
-        stream.end()
+        stream.has_applied(half)
+        assert stream.end().read_again == half + 1
         assert stream.followed == [half]
     place.publish(place.last)
     with place.running() as stream:
         stream.reaches(place.index, place.last)
         done = stream.end()
         assert stream.followed == [half]
-        assert done.messages == place.last - half, "from its state, not from message 0"
+        assert done.messages == place.last - half
+        assert done.read_again == 0, "from its state"
+    place.assert_current()
+
+
+def test_nothing_waits_for_the_end_of_a_bundle(place: Place) -> None:
+    """The runner fuses the source with the work: what the source gives out is worked on before it is asked again."""
+    with place.running(tuning=Tuning(shards=2, bundle_seconds=3_600)) as stream:
+        for message in place.publication.messages:
+            if message.tx_end and message.offset > place.log.last_offset():
+                place.publish(message.offset)
+                stream.reaches(place.index, message.offset)
+        stream.end()
     place.assert_current()
 
 
 def test_a_state_of_another_shard_count_is_not_used(place: Place) -> None:
     for shards in (1, 3, 2):
         with place.running(tuning=Tuning(shards)) as stream:
-            stream.reaches(place.index, place.log.last_offset())
-            stream.end()
+            stream.has_applied(place.log.last_offset())
+            assert stream.end().read_again == place.log.last_offset() + 1
     assert {file.name for file in (place.home / STATE_FOLDER).rglob("*.sqlite")} == {"0-of-2.sqlite", "1-of-2.sqlite"}
     place.publish(place.last)
     with place.running(tuning=Tuning(2)) as stream:

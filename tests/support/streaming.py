@@ -55,9 +55,9 @@ class Running:
     def _note(self, progress: Progress) -> None:
         self.progress = progress
 
-    def has_applied(self, messages: int) -> None:
-        """Wait until so many messages were applied, those to restore a state among them."""
-        until(lambda: self.progress is not None and self.progress.done.messages >= messages)
+    def has_applied(self, offset: int) -> None:
+        """Wait until every shard has applied so much, which may be what the index had already."""
+        until(lambda: self.progress is not None and self.progress.applied >= offset)
 
     def start(self) -> None:
         self._thread.start()
