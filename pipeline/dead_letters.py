@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS replays (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    generation TEXT NOT NULL,
     processed INTEGER,
     views INTEGER,
     left INTEGER
@@ -105,17 +106,18 @@ class DeadLetters:
 
     # A stream has the index for itself, so it is asked to do a replay, here in the file that both have.
 
-    def ask(self) -> int:
-        """Ask for a replay; returns what names the request."""
+    def ask(self, generation: str) -> int:
+        """Ask the stream that fills this generation of an index for a replay; returns what names the request."""
         with self._explained():
-            number = self._database.execute("INSERT INTO replays DEFAULT VALUES").lastrowid
+            number = self._database.execute("INSERT INTO replays (generation) VALUES (?)", (generation,)).lastrowid
         assert number is not None
         return number
 
-    def asked(self) -> list[int]:
-        """The requests that wait for an answer."""
+    def asked(self, generation: str) -> list[int]:
+        """The requests to this stream that wait for an answer."""
+        waiting = "SELECT id FROM replays WHERE processed IS NULL AND generation = ?"
         with self._explained():
-            return [number for (number,) in self._database.execute("SELECT id FROM replays WHERE processed IS NULL")]
+            return [number for (number,) in self._database.execute(waiting, (generation,))]
 
     def answer(self, request: int, result: Replayed) -> None:
         """Say what a replay did to whoever asked for it."""

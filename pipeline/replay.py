@@ -50,7 +50,7 @@ def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home:
 
 
 def _ask_stream(letters: DeadLetters, home: Path, generation: str) -> Replayed:
-    request = letters.ask()
+    request = letters.ask(generation)
     try:
         end = time.monotonic() + REPLAY_SECONDS_MAX
         while (result := letters.answer_to(request)) is None:

@@ -161,7 +161,7 @@ class Stream:
             if last > position:
                 return self._cut(position, last)
             self._look_around()
-            if self._letters.asked() or any(shard.fold.backlog for shard in self._shards):
+            if self._letters.asked(self._target.generation) or any(shard.fold.backlog for shard in self._shards):
                 return position
             if left <= 0:
                 break
@@ -244,7 +244,7 @@ class Stream:
 
     def _replay(self) -> None:
         """Try the dead letters again, where someone asked for it (`pipeline.replay`)."""
-        requests = self._letters.asked()
+        requests = self._letters.asked(self._target.generation)
         if not requests:
             return
         waiting = [letter for letter in self._letters.all() if letter.offset <= self.position]

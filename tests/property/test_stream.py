@@ -193,7 +193,7 @@ def test_what_a_replay_heals_stands_as_if_it_had_always_been_read(publication: P
         ]
         one.publication = publication.with_messages(healed)
         with one.stream() as stream, closing(DeadLetters(one.home / DEAD_LETTERS_FILE)) as letters:
-            request = letters.ask()
+            request = letters.ask(one.index.generation)
             one.work(stream)
             answer = letters.answer_to(request)
             left = [letter.offset for letter in letters.all()]
