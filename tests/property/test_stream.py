@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -76,6 +76,14 @@ class World:
 
     def live_a_little(self) -> None:
         """A stream that is killed between any two moments of its work."""
+        with suppress(Killed), self.stream() as stream:
+            self.kill_at_a_write()
+            self.work(stream, self.random.randrange(1, 6))
+        self.index.on_write = lambda _: None
+        self.keep()
+
+    def kill_at_a_write(self) -> None:
+        """Soon, before or behind what a write does."""
         left = self.random.randrange(12)
 
         def at_a_write(_: str) -> None:
@@ -84,14 +92,7 @@ class World:
             if left < 0:
                 raise Killed
 
-        try:
-            with self.stream() as stream:
-                self.index.on_write = at_a_write
-                self.work(stream, self.random.randrange(1, 6))
-        except Killed:
-            pass
-        self.index.on_write = lambda _: None
-        self.keep()
+        self.index.on_write = at_a_write
 
     def keep(self) -> None:
         folder = self.home / f"kept-{len(self.states)}"
@@ -192,13 +193,22 @@ def test_what_a_replay_heals_stands_as_if_it_had_always_been_read(publication: P
             for message in publication.plain
         ]
         one.publication = publication.with_messages(healed)
+        # A first try may be killed on the way; who asked is gone by then.
+        with suppress(Killed), one.stream() as stream, closing(DeadLetters(one.home / DEAD_LETTERS_FILE)) as letters:
+            if one.random.randrange(2):
+                one.kill_at_a_write()
+                letters.ask(one.index.generation)
+                stream.work(0, stream.position, "replay")
+        one.index.on_write = lambda _: None
+        with closing(DeadLetters(one.home / DEAD_LETTERS_FILE)) as letters:
+            kept = len(list(letters.all()))
         with one.stream() as stream, closing(DeadLetters(one.home / DEAD_LETTERS_FILE)) as letters:
             request = letters.ask(one.index.generation)
             one.work(stream)
             answer = letters.answer_to(request)
             left = [letter.offset for letter in letters.all()]
         assert answer is not None
-        assert answer.processed == sum(now is not before for now, before in zip(healed, publication.plain, strict=True))
+        assert answer.processed == kept - len(left)
         assert answer.left == len(left)
         assert_letters(one)
         # A version that sinks is not taken by an index: what had a later asset in its closure, and has it no more.
