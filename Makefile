@@ -9,7 +9,7 @@ LOCK_OPTIONS :=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header $(LOCK_OPTIONS)
 
-.PHONY: help install demo test check format bench lock terraform
+.PHONY: help install demo test soak check format bench lock terraform
 
 help: ## list the habits
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,9 @@ demo: install ## show the whole path on a small invented newsroom
 
 test: $(VENV)/.dev ## run every test
 	@$(BIN)/python -m pytest
+
+soak: $(VENV)/.dev ## kill and restart the stream for longer than `make test` does
+	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py
 
 check: $(VENV)/.dev ## format, lint, types, directions of imports
 	$(BIN)/ruff format --check

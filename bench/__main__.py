@@ -1,6 +1,6 @@
 """Publish the newsroom's history, denormalize it, and see how long rivals take over the same.
 
-    python -m bench [--messages N] [--repeats N] [--json FILE] [--keep DIR]
+    python -m bench [--only batch|stream] [--messages N] [--repeats N] [--json FILE] [--keep DIR]
 
 Every round runs each command once, in turn, so that what else the machine does falls on all of them; a ratio is the
 median of the rounds' own ratios. Nothing here passes or fails by time.
@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench import stream
 from bench.measuring import Failed
 from bench.report import show, this_machine, to_json
 from bench.rounds import Bench
+from bench.stream import StreamBench
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="work there and leave history, logs and views [a temporary folder]"
     )
+    parser.add_argument(
+        "--only", choices=("batch", "stream"), help="one section [batch; stream: how soon a write is found]"
+    )
     options = parser.parse_args(arguments)
     here = this_machine()
     say(str(here))
@@ -32,6 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder: Path = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         try:
+            if options.only == "stream":
+                found = StreamBench(folder.resolve()).measure(say)
+                say(stream.show(found))
+                if options.json is not None:
+                    options.json.write_bytes(stream.to_json(found))
+                return 0
             results = Bench(folder.resolve(), options.messages).measure(options.repeats, say)
         except Failed as failed:
             print(failed, file=sys.stderr)

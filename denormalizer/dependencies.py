@@ -21,7 +21,10 @@ class Referrers:
 
     def update(self, uri: str, rendered: list[Rendered] | None) -> None:
         """Take an asset's present references in place of its former ones; `rendered` None: it has none."""
-        now = tuple(dict.fromkeys(references(rendered))) if rendered is not None else ()
+        self.replace(uri, tuple(dict.fromkeys(references(rendered))) if rendered is not None else ())
+
+    def replace(self, uri: str, now: tuple[str, ...]) -> None:
+        """Take these references, each once, in place of an asset's former ones."""
         before = self._references.get(uri, ())
         if now == before:
             return
@@ -33,6 +36,10 @@ class Referrers:
             self._references[uri] = now
         else:
             self._references.pop(uri, None)
+
+    def by(self, uri: str) -> tuple[str, ...]:
+        """What an asset refers to."""
+        return self._references.get(uri, ())
 
     def of(self, uri: str) -> Iterable[str]:
         """The assets that refer to one."""

@@ -2,6 +2,9 @@
 
 Batch applies a range and emits once; stream emits at each micro-batch; as-of stops early; verification does it again.
 How the messages are cut into emissions never changes a byte of a view.
+
+A stream emits in two lanes (docs/adr/0010): first the views rooted at what changed, then, some at a time, the views that
+depend on it. Each is computed from the assets as they are when it is emitted, so the order never matters.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,6 +16,7 @@ import orjson
 
 from assets.errors import InvalidUri, Undecodable
 from assets.model import NEVER, Message, check_uri, kind_of
+from denormalizer.backlog import Backlog, Due
 from denormalizer.dependencies import Referrers, dependents
 from denormalizer.errors import OutOfOrder
 from denormalizer.expansion import Asset, Bounds, Expander
@@ -45,6 +49,18 @@ class DeadLetter(NamedTuple):
     code: str
     reason: str
     value: bytes
+
+
+class StoredAsset(NamedTuple):
+    """An asset as a fold can be resumed with it."""
+
+    uri: str
+    offset: int
+    """Of its latest version that can be read."""
+    value: bytes | None
+    """Its payload; None while it is unpublished."""
+    references: tuple[str, ...]
+    """What some view expands of it, each once."""
 
 
 class _Pending(Asset):
@@ -87,12 +103,36 @@ class Fold:
         self._assets: dict[str, Asset] = {}
         self._expander = Expander(self._lookup, bounds)
         self._changed: dict[str, None] = {}
+        """Applied since the last emission: their references are not indexed yet."""
+        self._backlog = Backlog()
         self._referrers: Referrers | None = None
         self._emitted_through: int | None = None
         self.watermark = NEVER
         """The offset of the last message applied."""
         self.dead_letters: list[DeadLetter] = []
         """What this shard's own messages could not be read; the driver takes them from here."""
+
+    def resume(self, assets: Iterable[StoredAsset], watermark: int, emitted_through: int) -> None:
+        """Go on from stored assets, before anything is applied.
+
+        Args:
+            assets: All that a fold of this plan and shard had settled at the watermark.
+            watermark: `NEVER` with no assets, to begin with the first message.
+            emitted_through: Every view as of this offset has been emitted. It may lie on either side of the watermark.
+        """
+        assert self.watermark == NEVER, "a fold is resumed before anything is applied"
+        self._referrers = Referrers()
+        for uri, offset, value, references in assets:
+            kind = kind_of(uri)
+            if value is None:
+                self._assets[uri] = Asset(kind, offset, None)
+            else:
+                self._assets[uri] = _Pending(kind, offset, value, None, owned=self._shard.owns(uri))
+            self._referrers.replace(uri, references)
+            if offset > emitted_through:
+                self._changed[uri] = None
+        self.watermark = watermark
+        self._emitted_through = emitted_through
 
     def apply(self, messages: Iterable[Message]) -> None:
         """Take messages in. Those already applied are dropped.
@@ -156,9 +196,95 @@ class Fold:
         if self._emitted_through is None:
             yield from self._emit_all(keep_all=not last, behind=behind)
         else:
-            yield from self._emit_changed(self._emitted_through)
-        self._emitted_through = self.watermark
-        self._changed.clear()
+            due = {one.key: one for one in self._backlog}
+            for one in self._dependents(self._due(self._emitted_through), self._emitted_through):
+                due.setdefault(one.key, one)
+            yield from self._expand_due(due.values())
+        self._backlog = Backlog()
+        self._end_emission()
+
+    def emit_fresh(self) -> Iterator[View]:
+        """The views rooted at what changed since the last emission; those that depend on it go to the backlog.
+
+        To be taken to its end like `emit`, and after it, or after `resume`: a fold that never emitted owes every view.
+        """
+        since = self._emitted_through
+        assert since is not None, "emit() or resume() comes first"
+        self._expander.forget()
+        changed = self._due(since)
+        fresh = [
+            Due(view, uri, since)
+            for uri in changed
+            if self._shard.owns(uri)
+            for view in self._plan.roots.get(kind_of(uri), ())
+        ]
+        yield from self._expand_due(fresh)
+        emitted = {due.key for due in fresh}
+        for key in emitted:
+            self._backlog.remove(key)
+        for due in self._dependents(changed, since):
+            if due.key not in emitted:
+                self._backlog.add(due)
+        self._end_emission()
+
+    def emit_backlog(self, count: int) -> Iterator[View]:
+        """So many of the views that wait longest, or fewer: one that came to be up to date is not emitted again.
+
+        To be taken to its end like `emit`.
+        """
+        self._expander.forget()
+        taken = self._backlog.first(count)
+        yield from self._expand_due(taken)
+        for due in taken:
+            self._backlog.remove(due.key)
+
+    @property
+    def backlog(self) -> int:
+        """How many views wait behind fresh edits."""
+        return len(self._backlog)
+
+    @property
+    def emitted_through(self) -> int:
+        """Every view as of this offset has been emitted."""
+        since = self._backlog.since()
+        if since is not None:
+            return since
+        return NEVER if self._emitted_through is None else self._emitted_through
+
+    def stored(self, uri: str) -> tuple[int, tuple[str, ...]] | None:
+        """The offset and the references of an asset as `resume` takes them; None where nothing of it can be read.
+
+        To be asked behind an emission.
+        """
+        asset = self._lookup(uri)
+        if asset is None:
+            return None
+        assert self._referrers is not None, "emit() twice, or resume(), comes first"
+        return asset.offset, self._referrers.by(uri)
+
+    def heal(self, message: Message) -> bool:
+        """Try a message again that was applied but could not be read; whether it can be now.
+
+        What it changes is not emitted: a version may stay the same. `dependents` gives the views.
+        """
+        assert message.offset <= self.watermark
+        if message.value is None:
+            return False
+        try:
+            kind = check_uri(message.uri)
+            if kind not in self._plan.shapes:
+                return False
+            rendered = self._renderer.render(kind, message.uri, message.value)
+        except (InvalidUri, Undecodable, TypeError, ValueError):
+            return False
+        if not self._shard.owns(message.uri) and kind not in self._plan.dependencies:
+            return True
+        before = self._lookup(message.uri)
+        if before is None or before.offset < message.offset:
+            self._assets[message.uri] = Asset(kind, message.offset, rendered)
+            self._changed[message.uri] = None
+            self._indexed_referrers()
+        return True
 
     def dependents(self, uri: str) -> Iterator[View]:
         """The views that a change of one asset would touch, as they are now."""
@@ -191,13 +317,31 @@ class Fold:
             if isinstance(asset, _Pending) and asset.owned and asset.kind not in roots:
                 self._settle(uri, asset)
 
-    def _emit_changed(self, emitted_through: int) -> Iterator[View]:
-        for view, uri in dependents(self._plan, self._indexed_referrers(), self._changed):
-            root = self._lookup(uri) if self._shard.owns(uri) else None
+    def _due(self, since: int) -> list[str]:
+        """What changed after an offset, of what was applied since the last emission; not what can't be read."""
+        self._indexed_referrers()
+        assets = ((uri, self._lookup(uri)) for uri in self._changed)
+        return [uri for uri, asset in assets if asset is not None and asset.offset > since]
+
+    def _dependents(self, changed: Iterable[str], since: int) -> Iterator[Due]:
+        assert self._referrers is not None
+        for view, uri in dependents(self._plan, self._referrers, changed):
+            if self._shard.owns(uri):
+                yield Due(view, uri, since)
+
+    def _expand_due(self, due: Iterable[Due]) -> Iterator[View]:
+        for view, uri, since in due:
+            root = self._lookup(uri)
             if root is not None:
                 emitted = self._expander.expand(view, uri, root)
-                if emitted.version > emitted_through:
+                if emitted.version > since:
                     yield emitted
+
+    def _end_emission(self) -> None:
+        # What was resumed may have to come as far as what was emitted before.
+        before = NEVER if self._emitted_through is None else self._emitted_through
+        self._emitted_through = max(before, self.watermark)
+        self._changed.clear()
 
     def _indexed_referrers(self) -> Referrers:
         changed: Iterable[str] = self._changed

@@ -15,6 +15,7 @@ IndexersError
 |  +- GenerationMoved       the current generation is not the one that was expected
 |  +- LeaseLost             a lease that was granted to another one since
 +- TransientError           trying again may work
+   +- IndexBehind           the index did not come as far as was waited for
    +- IndexBusy             another process writes this index
    +- LeaseHeld             another one holds the lease
    +- EngineFailed          the engine could not read or write
@@ -157,6 +158,22 @@ class LeaseLost(TerminalError):
         self.url = url
         self.token = token
         self.latest = latest
+
+
+class IndexBehind(TransientError):
+    """The index did not come as far as was waited for."""
+
+    def __init__(self, url: str, wanted: int, applied_through: int, waited_seconds: float) -> None:
+        lag = wanted - applied_through
+        has = f"reflects offset {applied_through}" if applied_through >= 0 else "was never loaded"
+        super().__init__(
+            f"{url} {has}, {lag:,} behind the {wanted} that was asked for, after {waited_seconds:g} s of waiting. "
+            "Is the stream running (publog run --stream)? Wait longer, or ask for less."
+        )
+        self.url = url
+        self.wanted = wanted
+        self.applied_through = applied_through
+        self.lag = lag
 
 
 class IndexBusy(TransientError):

@@ -64,3 +64,6 @@ CHANGE_WAIT_SECONDS_MAX: Final = 30.0
 
 HOLDER_CHARACTERS_MAX: Final = 200
 """Characters of what the holder of a lease says of itself."""
+
+WAIT_POLL_SECONDS: Final = 0.01
+"""How often someone who waits for an offset looks how far the index is."""

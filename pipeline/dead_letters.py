@@ -5,7 +5,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -22,8 +22,25 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     code TEXT NOT NULL,
     reason TEXT NOT NULL,
     value BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS replays (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    generation TEXT NOT NULL,
+    processed INTEGER,
+    views INTEGER,
+    left INTEGER
 ) STRICT
 """
+
+
+class Replayed(NamedTuple):
+    """What a replay did."""
+
+    processed: int
+    views: int
+    """Brought up to date in the index."""
+    left: int
+    """Dead letters that still are."""
 
 
 def letter_line(letter: DeadLetter) -> bytes:
@@ -47,7 +64,7 @@ class DeadLetters:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         with self._explained():
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
             # Without a write-ahead log: two that make the file at once would meet in the change to it.
             self._database.executescript(f"PRAGMA synchronous=EXTRA; {_SCHEMA};")
 
@@ -64,6 +81,13 @@ class DeadLetters:
                     self._database.execute("ROLLBACK")
                 raise
 
+    def add(self, letters: Iterable[DeadLetter]) -> None:
+        """Keep these too; durable when it returns."""
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", letters)
+            self._database.execute("COMMIT")
+
     def remove(self, offsets: Iterable[int]) -> None:
         """Forget these: they were processed after all."""
         with self._explained():
@@ -79,6 +103,40 @@ class DeadLetters:
         """How many there are, by code."""
         with self._explained():
             return dict(self._database.execute("SELECT code, count(*) FROM dead_letters GROUP BY code ORDER BY code"))
+
+    # A stream has the index for itself, so it is asked to do a replay, here in the file that both have.
+
+    def ask(self, generation: str) -> int:
+        """Ask the stream that fills this generation of an index for a replay; returns what names the request."""
+        with self._explained():
+            number = self._database.execute("INSERT INTO replays (generation) VALUES (?)", (generation,)).lastrowid
+        assert number is not None
+        return number
+
+    def asked(self, generation: str) -> list[int]:
+        """The requests to this stream that wait for an answer."""
+        waiting = "SELECT id FROM replays WHERE processed IS NULL AND generation = ?"
+        with self._explained():
+            return [number for (number,) in self._database.execute(waiting, (generation,))]
+
+    def answer(self, request: int, result: Replayed) -> None:
+        """Say what a replay did to whoever asked for it."""
+        with self._explained():
+            self._database.execute(
+                "UPDATE replays SET processed = ?, views = ?, left = ? WHERE id = ?", (*result, request)
+            )
+
+    def answer_to(self, request: int) -> Replayed | None:
+        """What a replay did; None while it is not done."""
+        with self._explained():
+            found = self._database.execute("SELECT processed, views, left FROM replays WHERE id = ?", (request,))
+            row = found.fetchone()
+        return None if row is None or row[0] is None else Replayed(*row)
+
+    def withdraw(self, request: int) -> None:
+        """Forget a request, answered or not."""
+        with self._explained():
+            self._database.execute("DELETE FROM replays WHERE id = ?", (request,))
 
     def close(self) -> None:
         """Close the file."""

@@ -1,32 +1,29 @@
-"""Replay: messages that could not be processed, tried again; the views they touch end as if they always had been."""
+"""Replay: messages that could not be processed, tried again; the views they touch end as if they always had been.
 
+A stream has the index for itself, and folds that would not know of it: where one is at work, it is asked to do it.
+"""
+
+import time
 from collections import deque
-from typing import NamedTuple
+from pathlib import Path
 
 from assets.catalog import Catalog
 from assets.log.port import Log
 from assets.model import NEVER
 from indexers.port import Index
 from pipeline.as_of import LogViews
-from pipeline.dead_letters import DeadLetters
-from pipeline.errors import UnusableJob
+from pipeline.dead_letters import DeadLetters, Replayed
+from pipeline.errors import JobRunning, UnusableJob
+from pipeline.limits import IDLE_SECONDS, REPLAY_SECONDS_MAX
+from pipeline.stream.states import discard, is_held
 
 
-class Replayed(NamedTuple):
-    """What a replay did."""
-
-    processed: int
-    views: int
-    """Brought up to date in the index."""
-    left: int
-    """Dead letters that still are."""
-
-
-def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters) -> Replayed:
+def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home: Path) -> Replayed:
     """Try every dead letter again, at the watermark that the index has.
 
     Raises:
         UnusableJob: when the index was built with another catalog: then every view may differ.
+        JobRunning: when a stream is at work and does not answer.
     """
     waiting = list(letters.all())
     if not waiting:
@@ -36,13 +33,34 @@ def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters) -> Re
         raise UnusableJob("there is no index yet to bring up to date; build it: publog run --batch")
     if info.catalog_digest != catalog.digest:
         raise UnusableJob("the index was built with another catalog; build it again: publog run --batch")
+    if is_held(home, info.generation):
+        return _ask_stream(letters, home, info.generation)
+    # What streams kept does not know of it: they read the log again.
+    discard(home)
     fold = LogViews(log, catalog).fold(info.applied_through)
     # What can't be read is known once everything was emitted.
     deque(fold.emit(), maxlen=0)
     unread = {letter.offset for letter in fold.dead_letters}
     healed = [letter for letter in waiting if letter.offset not in unread and letter.offset <= info.applied_through]
     views = {(view.view, view.uri): view for letter in healed for view in fold.dependents(letter.uri)}
-    # A view may keep its version although it changed: a later message in its closure made the version.
-    index.write(views.values(), applied_through=info.applied_through, repair=True)
+    # A view may keep its version although it changed, as a later message in its closure made it; or get a lower one, as
+    # what was healed no longer refers to that: it is taken out first.
+    index.write(views.values(), applied_through=info.applied_through, repair=True, remove=views)
     letters.remove(letter.offset for letter in healed)
     return Replayed(len(healed), len(views), len(waiting) - len(healed))
+
+
+def _ask_stream(letters: DeadLetters, home: Path, generation: str) -> Replayed:
+    request = letters.ask(generation)
+    try:
+        end = time.monotonic() + REPLAY_SECONDS_MAX
+        while (result := letters.answer_to(request)) is None:
+            if time.monotonic() > end or not is_held(home, generation):
+                raise JobRunning(
+                    f"the stream at work in {home} was asked for the replay, and did not do it; "
+                    "stop it (SIGTERM), run publog dead-letters replay again, and start it anew"
+                )
+            time.sleep(IDLE_SECONDS / 5)
+    finally:
+        letters.withdraw(request)
+    return result

@@ -40,7 +40,7 @@ def choose(runner: str | None, shards: int, options: Sequence[str], *, one_proce
     """
     if (runner or "") not in HERE_NAMES:
         return Choice(None, [f"--runner={runner}", *options], processes=False)
-    _check(options)
+    check_options(options)
     mode_given = any(option.startswith("--direct_running_mode") for option in options)
     if one_process or shards == 1 or mode_given:
         return Choice(FnApiRunner(), list(options), processes=False)
@@ -55,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
         raise UnusableJob(message)
 
 
-def _check(options: Sequence[str]) -> None:
+def check_options(options: Sequence[str]) -> None:
     """Refuse what Beam would drop without a word, and what it would refuse with too many."""
     parser = _Parser(allow_abbrev=False, add_help=False, conflict_handler="resolve")
     for group in PipelineOptions.__subclasses__():

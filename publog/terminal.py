@@ -8,13 +8,22 @@ from typing import Any, Final
 
 import orjson
 from rich.console import Console
+from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 out: Final = Console(highlight=False, soft_wrap=True)
 err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 PLAIN_SECONDS: Final = 5.0
 """Between two lines of progress where there is no terminal."""
+
+
+LINE_SECONDS: Final = 60.0
+"""Between two plain lines of work that has no end."""
+
+LIVE_SECONDS: Final = 0.25
+"""Between two changes of a line on a terminal."""
 
 
 def say(text: str = "", style: str | None = None) -> None:
@@ -67,6 +76,43 @@ class Meter:
         elif now - self._said >= PLAIN_SECONDS:
             self._said = now
             err.print(f"{self._what}: {text}", markup=False)
+
+
+class Line:
+    """One line that is kept up to date on a terminal; elsewhere a plain line now and then."""
+
+    def __init__(self, live: Live | None) -> None:
+        self._live = live
+        self._said = time.monotonic()
+        self._shown = 0.0
+
+    def say(self, text: str) -> None:
+        """A line that stays, above the one that changes."""
+        if self._live is not None and out.is_terminal:
+            self._live.console.print(text, markup=False)
+        else:
+            say(text)
+
+    def show(self, text: str) -> None:
+        """This is how it is now."""
+        now = time.monotonic()
+        if self._live is not None:
+            if now - self._shown >= LIVE_SECONDS:
+                self._shown = now
+                self._live.update(Text(text))
+        elif now - self._said >= LINE_SECONDS:
+            self._said = now
+            err.print(text, markup=False)
+
+
+@contextmanager
+def line() -> Generator[Line]:
+    """A line while the work lasts."""
+    if not err.is_terminal:
+        yield Line(None)
+        return
+    with Live(console=err, transient=True, refresh_per_second=1 / LIVE_SECONDS) as live:
+        yield Line(live)
 
 
 @contextmanager

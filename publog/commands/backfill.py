@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
@@ -36,7 +35,8 @@ app = typer.Typer(
 )
 
 ShardsOption = Annotated[
-    int | None, typer.Option("--shards", metavar="N", min=1, help="Processes side by side. [default: one for each core]")
+    int | None,
+    typer.Option("--shards", metavar="N", min=1, help="Processes side by side. [default: one for each core]"),
 ]
 RunnerOption = Annotated[
     str | None, typer.Option(metavar="RUNNER", help="A Beam runner. [default: FnApiRunner, on this machine]")
@@ -57,9 +57,7 @@ class _Parts(NamedTuple):
 
 
 @contextmanager
-def _opened(
-    context: typer.Context, log: str | None, index: str | None, catalog: Any = None
-) -> Generator[_Parts]:
+def _opened(context: typer.Context, log: str | None, index: str | None, catalog: Any = None) -> Generator[_Parts]:
     settings = settings_of(context, log, index, catalog)
     with closing(settings.open_log()) as opened, closing(open_index(settings.index)) as target:
         yield _Parts(settings, opened, target, Records(settings.home))
@@ -155,9 +153,7 @@ def resume(
 
 
 @app.command()
-def status(
-    context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False
-) -> None:
+def status(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> None:
     """Where the backfill is."""
     with _opened(context, log, index) as parts:
         record = parts.records.read()
@@ -208,9 +204,7 @@ def status(
 def verify(
     context: typer.Context,
     generation: GenerationOption = None,
-    fix: Annotated[
-        bool, typer.Option("--repair", help="Write the documents that differ again, from the log.")
-    ] = False,
+    fix: Annotated[bool, typer.Option("--repair", help="Write the documents that differ again, from the log.")] = False,
     log: LogOption = None,
     index: IndexOption = None,
     json: JsonOption = False,
@@ -240,9 +234,7 @@ def verify(
 
 
 @app.command()
-def cutover(
-    context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False
-) -> int:
+def cutover(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> int:
     """Bring the built generation up to date, verify it, and let searches go to it in one step."""
     with _opened(context, log, index) as parts, _leased(parts, "cutover") as token:
         record = parts.records.unfinished()
@@ -252,9 +244,7 @@ def cutover(
 
 
 @app.command()
-def rollback(
-    context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False
-) -> int:
+def rollback(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> int:
     """Bring the former generation up to date, and let searches go to it again."""
     load_beam()
     from backfill.run import Backfill

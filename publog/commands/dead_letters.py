@@ -40,7 +40,7 @@ def replay(
         closing(open_index(settings.index)) as target,
         closing(DeadLetters(settings.home / DEAD_LETTERS_FILE)) as letters,
     ):
-        result = replay_letters(opened, target, settings.load_catalog(opened), letters)
+        result = replay_letters(opened, target, settings.load_catalog(opened), letters, settings.home)
     say(f"{result.processed:,} processed, {result.views:,} views brought up to date", style="green")
     if result.left:
         warn(f"{result.left:,} still can't be processed: publog dead-letters list")

@@ -97,5 +97,9 @@ def _index(info: IndexInfo, last: int, digest: str) -> Finding:
     lag = last - info.applied_through
     live = sum(info.live.values())
     if lag:
-        return Finding("index", False, f"{lag:,} messages behind the log; publog run --batch brings it up to date")
+        return Finding(
+            "index",
+            False,
+            f"{lag:,} messages behind the log; publog run --batch brings it up to date, publog run --stream keeps it so",
+        )
     return Finding("index", True, f"{live:,} live documents, applied through {info.applied_through}")

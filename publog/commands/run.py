@@ -8,18 +8,26 @@ import typer
 
 from pipeline.beam_loading import load_beam
 from pipeline.worker import workers_waiting
+from publog.commands import run_stream
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
-from publog.settings import UsedWrongly
+from publog.settings import Settings, UsedWrongly
 from publog.terminal import meter, say, warn, write_json
 
 
 def run(
     context: typer.Context,
     batch: Annotated[bool, typer.Option("--batch", help="Over the log as it is now; then end.")] = False,
+    stream: Annotated[bool, typer.Option("--stream", help="Follow the log until stopped (Ctrl-C, SIGTERM).")] = False,
     runner: Annotated[
         str | None, typer.Option(metavar="RUNNER", help="A Beam runner. [default: FnApiRunner, on this machine]")
     ] = None,
-    shards: Annotated[int, typer.Option(metavar="N", min=1, help="Processes side by side.")] = 1,
+    shards: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Parts of the work; in a batch, processes side by side.")
+    ] = 1,
+    micro_batch: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="With --stream: messages at a time, where it has to catch up."),
+    ] = None,
     log: LogOption = None,
     index: IndexOption = None,
     catalog: CatalogOption = None,
@@ -28,10 +36,20 @@ def run(
     """Denormalize the log into the index with Apache Beam; options that publog doesn't know go to Beam.
 
     Example: `publog run --batch --shards 2 --index jsonl:views.jsonl`
+
+    Example: `publog run --stream`
     """
-    if not batch:
-        raise UsedWrongly("say what to run: publog run --batch")
+    if batch == stream:
+        raise UsedWrongly("say what to run: publog run --batch, or publog run --stream")
     settings = settings_of(context, log, index, catalog)
+    if stream:
+        return run_stream.run_stream(settings, runner, shards, micro_batch, context.args, json=json)
+    if micro_batch is not None:
+        raise UsedWrongly("--micro-batch goes with --stream; a batch is one")
+    return _run_batch(settings, runner, shards, context.args, json=json)
+
+
+def _run_batch(settings: Settings, runner: str | None, shards: int, options: list[str], *, json: bool) -> int:
     with closing(settings.open_log()) as opened:
         chosen = settings.load_catalog(opened)
         messages = opened.last_offset() + 1
@@ -54,7 +72,7 @@ def run(
             folder=settings.home,
             shards=shards,
             runner=runner,
-            options=context.args,
+            options=options,
             on_progress=show,
         )
     letters = manifest.dead_letters()

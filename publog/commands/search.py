@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
@@ -12,11 +12,14 @@ from indexers import open_index
 from indexers.dates import Range, parse_range
 from indexers.port import Facet, Highlight, Hit, Query, Results, Sort
 from indexers.query import parse
+from indexers.waiting import wait_for
 from publog.options import IndexOption, JsonOption, ViewOption, settings_of
 from publog.settings import UsedWrongly
 from publog.terminal import out, say, write_json
 
 FRAGMENTS_SHOWN_MAX = 2
+WAIT_SECONDS: Final = 10.0
+"""How long `--at-least` waits if nothing else is said."""
 TITLE_FIELDS = ("headline", "title", "name", "full_name", "web_title")
 """What a document may be called by, whatever its catalog: the first one there is."""
 
@@ -41,6 +44,11 @@ def search(
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Dated on this day or earlier.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Hits on a page.")] = 10,
     cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Where the page before ended.")] = None,
+    at_least: Annotated[
+        int | None,
+        typer.Option(metavar="OFFSET", min=0, help="Wait until the index reflects this offset: a receipt's, say."),
+    ] = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long at most.")] = WAIT_SECONDS,
     index: IndexOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -62,6 +70,8 @@ def search(
         highlight=True,
     )
     with closing(open_index(settings.index)) as opened:
+        if at_least is not None:
+            wait_for(opened, at_least, wait)
         found = opened.search(asked)
     if json:
         write_json(_described(found))

@@ -13,9 +13,7 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 import pipeline.run
-from assets.log import open_log
 from assets.log.port import Log
-from assets.model import Draft, Transaction
 from denormalizer.view import View
 from indexers import open_index
 from pipeline.batch import build
@@ -25,27 +23,11 @@ from pipeline.job import Job
 from pipeline.run import run_batch
 from pipeline.runners import Choice
 from tests.support.building import Publication, record
+from tests.support.logs import write_log
 from tests.support.strategies import publication
 
 Json = Any
 Views = Mapping[tuple[str, str], View]
-
-
-def write_log(publication: Publication, url: str) -> Log:
-    """A log of the publication's messages, its schemas under the ids that the payloads name."""
-    log = open_log(url)
-    for schema in publication.schemas:
-        assert log.register_schema(schema.kind, schema.text).id == schema.id
-    transactions: list[Transaction] = []
-    drafts: list[Draft] = []
-    for message in publication.messages:
-        drafts.append(Draft(message.uri, message.time, message.id, message.value))
-        if message.tx_end:
-            transactions.append(Transaction(message.tx, drafts))
-            drafts = []
-    with log.writing():
-        log.append(transactions)
-    return log
 
 
 def batch(log: Log, publication: Publication, folder: Path, shards: int, **more: Any) -> Views:

@@ -3,11 +3,12 @@
 import json
 import re
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.support.newsroom import ROOT, Shell, byline, write_lines
+from tests.support.newsroom import ROOT, Shell, byline, process, write_lines
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -32,7 +33,20 @@ def test_every_command_of_the_readme_does_what_it_says(shell: Shell, tmp_path: P
             argument.replace("article/ID", "article/1").replace("byline/ID", "byline/7").replace("1200", "1")
             for argument in command
         ]
-        assert shell(*known).code == 0, command
+        if "--stream" in known:
+            follow(known, tmp_path)
+        else:
+            assert shell(*known).code == 0, command
+
+
+def follow(known: list[str], folder: Path) -> None:
+    """What has no end ends well when it is told to."""
+    stream = process(*known, folder=folder)
+    assert stream.stdout is not None
+    assert stream.stdout.readline().startswith("following ")
+    stream.send_signal(signal.SIGINT)
+    assert stream.communicate()[0].startswith("stopped at offset 1")
+    assert stream.returncode == 0
 
 
 @pytest.mark.parametrize("target", ["demo", "install", "check", "test", "bench"])

@@ -1,5 +1,6 @@
 """A shard that leaves parts behind it goes on from its checkpoint, and ends in the same bytes."""
 
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import pipeline.shard
 from pipeline.dead_letters import parse_letters
 from pipeline.job import Block, Job, ShardResult
 from pipeline.shard import fold_shard, read_checkpoint
@@ -23,11 +23,30 @@ class Killed(BaseException):
 def job_of(publication: Publication, log: str, folder: Path, part_views_max: int) -> Job:
     folder.mkdir(parents=True, exist_ok=True)
     last = len(publication.messages) - 1
-    settings_: dict[str, str] = {"log": log, "index": "", "dead_letters": ""}
     return Job(
-        id="job", catalog=publication.files, last=last, shards=2, folder=str(folder),
-        part_views_max=part_views_max, **settings_,
-    )  # fmt: skip
+        id="job",
+        log=log,
+        index="",
+        catalog=publication.files,
+        last=last,
+        shards=2,
+        folder=str(folder),
+        dead_letters="",
+        part_views_max=part_views_max,
+    )
+
+
+def killed_behind(steps: int) -> Callable[[Path, Path], Path]:
+    """`Path.replace`, by which every file comes to its name, for so many times."""
+    original = Path.replace
+    left = iter(range(steps))
+
+    def replace(path: Path, target: Path) -> Path:
+        if next(left, None) is None:
+            raise Killed
+        return original(path, target)
+
+    return replace
 
 
 def written(job: Job, result: ShardResult) -> tuple[bytes, set[int]]:
@@ -52,17 +71,7 @@ def test_a_shard_killed_behind_any_step_goes_on_to_the_same_bytes(
         expected = fold_shard(once, block)
         assert expected.parts == 1
         with pytest.MonkeyPatch.context() as patch:
-            left = steps
-            original = Path.replace
-
-            def replace(path: Path, target: Path) -> Path:
-                nonlocal left
-                if left == 0:
-                    raise Killed
-                left -= 1
-                return original(path, target)
-
-            patch.setattr(pipeline.shard.Path, "replace", replace)
+            patch.setattr(Path, "replace", killed_behind(steps))
             with suppress(Killed):
                 fold_shard(parted, block)
         before = read_checkpoint(parted.place.checkpoint(shard))

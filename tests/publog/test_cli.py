@@ -995,7 +995,7 @@ def test_doctor_says_what_to_do(published: Shell) -> None:
     write_lines(Path("more.jsonl"), article(1))
     published("publish", "more.jsonl")
     assert (
-        "!!  index: 1 messages behind the log; publog run --batch brings it up to date\n"
+        "!!  index: 1 messages behind the log; publog run --batch brings it up to date, publog run --stream keeps it so\n"
         in published("doctor", code=1).out
     )
     views = {**CATALOG, "views.toml": CATALOG["views.toml"].replace("^3", "^2")}

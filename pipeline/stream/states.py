@@ -1,0 +1,63 @@
+"""Where the states of streams lie: HOME/state/GENERATION/SHARD-of-SHARDS.sqlite, and who may use them."""
+
+import fcntl
+import shutil
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import JobRunning
+
+STATE_FOLDER: Final = "state"
+"""In the home."""
+
+_LOCK: Final = "lock"
+
+
+def state_file(home: Path, generation: str, shard: int, shards: int) -> Path:
+    """The state of one shard."""
+    return home / STATE_FOLDER / generation / f"{shard}-of-{shards}.sqlite"
+
+
+@contextmanager
+def held(home: Path, generation: str) -> Generator[None]:
+    """Have the states of a generation alone.
+
+    Raises:
+        JobRunning: another stream has them.
+    """
+    folder = home / STATE_FOLDER / generation
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JobRunning(f"another stream is at work in {home}; stop it first, or let it go on") from None
+        yield
+
+
+def is_held(home: Path, generation: str) -> bool:
+    """Whether a stream is at work on a generation."""
+    if not (home / STATE_FOLDER / generation / _LOCK).exists():
+        return False
+    try:
+        with held(home, generation):
+            return False
+    except JobRunning:
+        return True
+
+
+def sweep(home: Path, generation: str, shards: int) -> None:
+    """Remove a generation's states of another number of shards: what is healed in the others would be missing there."""
+    for file in (home / STATE_FOLDER / generation).glob("*-of-*.sqlite*"):
+        if f"-of-{shards}.sqlite" not in file.name:
+            file.unlink()
+
+
+def discard(home: Path, keep: Collection[str] = ()) -> None:
+    """Remove the states of all generations but some, and but those that a stream is at work on."""
+    folder = home / STATE_FOLDER
+    for generation in folder.iterdir() if folder.is_dir() else ():
+        if generation.name not in keep and not is_held(home, generation.name):
+            shutil.rmtree(generation, ignore_errors=True)
