@@ -7,7 +7,7 @@ Whoever takes a step holds the index's lease, whose token says so to the index w
 
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -127,7 +127,7 @@ class Backfill:
                 report = self.verify(generation, on_verify)
                 if on_verified is not None:
                     on_verified(report)
-                if report.different:
+                if not report.passed:
                     raise NotVerified(report)
                 record = record.at(verified_through=report.watermark)
                 self.records.write(record)
@@ -179,7 +179,7 @@ class Backfill:
             for _ in range(ROUNDS_MAX):
                 through = follower.catch_up()
                 report = verify_some(self._log, handle, catalog, follower.take_written())
-                if report.different:
+                if not report.passed:
                     raise NotVerified(report)
                 live = self._index.info().applied_through
                 if through >= live:
@@ -214,7 +214,9 @@ class Backfill:
             present.replace(coming.all())
         aside.unlink()
 
-    def _following(self, generation: str, shards: int, on_progress: OnFollow | None):
+    def _following(
+        self, generation: str, shards: int, on_progress: OnFollow | None
+    ) -> AbstractContextManager[Follower]:
         return following(
             self._log,
             self._index.url,

@@ -9,11 +9,12 @@ from typing import Annotated, Any, cast
 import typer
 
 from assets.errors import AssetsError, InvalidCatalog, InvalidUri, UnusableLog
+from backfill.errors import BackfillError, NoBackfill, UnfinishedBackfill
 from denormalizer.errors import DenormalizerError
 from indexers.errors import IndexersError, InvalidQuery, UnusableIndex
 from pipeline.errors import PipelineError, UnusableJob
 from publog import VERSION
-from publog.commands import catalog, dead_letters, demo, doctor, explain, history, log, publish, run, search, views
+from publog.commands import backfill, catalog, dead_letters, demo, doctor, explain, history, log, publish, run, search, views
 from publog.options import Shared
 from publog.settings import Flags, UsedWrongly
 from publog.terminal import fail, say
@@ -66,6 +67,7 @@ app.command("diff")(history.diff)
 app.command("explain")(explain.explain)
 app.command("dependents")(explain.dependents)
 app.command("search")(search.search)
+app.add_typer(backfill.app, name="backfill")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(log.app, name="log")
 app.add_typer(dead_letters.app, name="dead-letters")
@@ -102,7 +104,7 @@ def run_command(arguments: list[str]) -> int:
     except InvalidCatalog as error:
         fail(f"the catalog can't be used:\n{error}")
         return FOUND_WRONG
-    except (AssetsError, DenormalizerError, IndexersError, PipelineError) as error:
+    except (AssetsError, BackfillError, DenormalizerError, IndexersError, PipelineError) as error:
         fail(str(error))
         return FOUND_WRONG
     except OSError as error:

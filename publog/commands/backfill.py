@@ -13,13 +13,11 @@ import typer
 
 from assets.catalog import Catalog
 from assets.log.port import Log
-from backfill.catalog_changes import catalog_changes
-from backfill.plan import as_text as plan_text
-from backfill.plan import plan as make_plan
+from backfill import plan as planning
+from backfill import verify as verification
+from backfill.catalog_changes import Change, catalog_changes
 from backfill.record import Record, Records
-from backfill.verify import Report, repair
-from backfill.verify import as_text as report_text
-from backfill.verify import verify as verify_generation
+from backfill.verify import Report
 from indexers import Index, open_index
 from indexers.errors import NoIndex
 from pipeline.beam_loading import load_beam
@@ -117,9 +115,9 @@ def plan(
         if not json:
             _tell_plan(parts, chosen, shards or _cores())
             return
-        made = make_plan(parts.log, chosen, parts.index.url, shards or _cores())
-        changes = [asdict(change) for change in _changes(parts, chosen)]
-        write_json({**asdict(made), "catalog_changes": changes})
+        made = planning.plan(parts.log, chosen, parts.index.url, shards or _cores())
+        changes = [change._asdict() for change in _changes(parts, chosen)]
+        write_json({**planning.as_json(made), "catalog_changes": changes})
 
 
 @app.command(context_settings=_BEAM)
@@ -217,20 +215,20 @@ def verify(
         if not name:
             raise NoIndex(parts.index.url)
         report = _verify(parts, name)
-        if fix and report.different:
+        if fix and not report.passed:
             with _leased(parts, "verify --repair"), closing(parts.index.generation(name)) as handle:
-                count = repair(parts.log, handle, parts.index.catalog(name), report)
+                count = verification.repair(parts.log, handle, parts.index.catalog(name), report)
                 if not json:
-                    say(report_text(report))
+                    say(verification.as_text(report))
                     say(f"{count:,} documents were written again; once more:")
             report = _verify(parts, name)
     if json:
-        write_json(report.to_dict())
+        write_json(verification.as_json(report))
     else:
-        say(report_text(report), style="red" if report.different else "green")
-        if report.different:
+        say(verification.as_text(report), style="green" if report.passed else "red")
+        if not report.passed:
             say("next: publog backfill verify --repair", style="bold")
-    return 1 if report.different else 0
+    return 0 if report.passed else 1
 
 
 @app.command()
@@ -303,7 +301,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _changes(parts: _Parts, catalog: Catalog):
+def _changes(parts: _Parts, catalog: Catalog) -> list[Change]:
     try:
         before = parts.index.catalog()
     except NoIndex:
@@ -312,12 +310,12 @@ def _changes(parts: _Parts, catalog: Catalog):
 
 
 def _tell_plan(parts: _Parts, catalog: Catalog, shards: int) -> None:
-    say(plan_text(make_plan(parts.log, catalog, parts.index.url, shards)))
+    say(planning.as_text(planning.plan(parts.log, catalog, parts.index.url, shards)))
     changes = _changes(parts, catalog)
     if changes:
         say("the catalog changes:")
         for change in changes:
-            say(f"  {change}")
+            say(f"  {change.text}")
 
 
 def _check_same(parts: _Parts, record: Record, catalog: Catalog) -> None:
@@ -374,7 +372,7 @@ def _verify(parts: _Parts, name: str) -> Report:
         closing(parts.index.generation(name)) as handle,
         meter("verifying", "documents") as progress,
     ):
-        return verify_generation(parts.log, handle, parts.index.catalog(name), progress.show)
+        return verification.verify(parts.log, handle, parts.index.catalog(name), progress.show)
 
 
 def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
@@ -387,7 +385,7 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
             token,
             on_follow=lambda state: shown.show(f"catching up: {state.lag:,} messages behind"),
             on_verify=progress.show,
-            on_verified=None if json else lambda report: say(report_text(report)),
+            on_verified=None if json else lambda report: say(verification.as_text(report)),
         )
     if json:
         write_json({**switch._asdict(), "seconds": time.monotonic() - started})
