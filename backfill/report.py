@@ -90,7 +90,10 @@ def as_text(report: Report) -> str:
     lines += [f"  {difference.what:<10} {difference.view} {difference.uri}" for difference in report.differences]
     if report.different > len(report.differences):
         lines.append(f"  and {report.different - len(report.differences):,} more")
-    lines.append("all are as the log says" if report.passed else f"{report.different:,} are not")
+    if report.passed:
+        lines.append("all are as the log says")
+    else:
+        lines.append(f"{report.different:,} are not" if report.different else "not all of it can be read")
     return "\n".join(lines)
 
 
