@@ -355,7 +355,7 @@ def test_repair_ends_where_writing_does_not_help(newsroom: Log, build: Build) ->
     found = verify.verify(newsroom, stray, built.catalog)
     assert (found.passed, found.different) == (False, 0)
     assert as_text(found).endswith("not all of it can be read")
-    with pytest.raises(RepairFailed, match="0 documents .*this is no view record"):
+    with pytest.raises(RepairFailed, match=r"0 documents .*this is no view record"):
         repair(newsroom, stray, built.catalog, found)
 
 
