@@ -176,18 +176,19 @@ class Backfill:
     def _switch(self, follower: Follower, generation: str, current: str, token: int, catalog: Catalog) -> None:
         """Switch as soon as the generation is not behind the live one, and what was written on the way is right."""
         with closing(self._index.generation(generation)) as handle:
+            lag = 0
             for _ in range(ROUNDS_MAX):
                 through = follower.catch_up()
                 report = verify_some(self._log, handle, catalog, follower.take_written())
                 if not report.passed:
                     raise NotVerified(report)
-                live = self._index.info().applied_through
-                if through >= live:
+                lag = self._index.info().applied_through - through
+                if lag <= 0:
                     self._index.switch(generation, expected=current, token=token)
                     # What came within the switch; from here on it is the stream's.
                     follower.catch_up()
                     return
-        raise FallsBehind(generation, live - through)
+        raise FallsBehind(generation, lag)
 
     def _former(self, current: str) -> str:
         complete = {about.name: about for about in self._index.generations() if about.complete and not about.current}

@@ -6,6 +6,7 @@ from assets.errors import InvalidUri, Undecodable
 from assets.model import Message, check_uri
 from denormalizer.expansion import Asset, Bounds, Expander
 from denormalizer.fragments import Payloads, Renderer
+from denormalizer.limits import AS_OF_ASSETS_MAX
 from denormalizer.plan import Plan
 from denormalizer.view import View
 
@@ -16,7 +17,16 @@ History = Callable[[str], Iterable[Message]]
 class AsOf:
     """The assets and views at one watermark."""
 
-    def __init__(self, plan: Plan, payloads: Payloads, history: History, bounds: Bounds = Bounds()) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        payloads: Payloads,
+        history: History,
+        bounds: Bounds = Bounds(),
+        *,
+        assets_max: int = AS_OF_ASSETS_MAX,
+    ) -> None:
+        self._assets_max = assets_max
         self._plan = plan
         self._history = history
         self._renderer = Renderer(plan, payloads)
@@ -31,11 +41,21 @@ class AsOf:
 
     def views(self, uri: str, view: str | None = None) -> Iterator[View]:
         """The views rooted at a URI, or the one of that name."""
-        root = self.asset(uri)
+        if len(self._assets) > self._assets_max:
+            # They can all be read again: no view depends on what is kept.
+            self._assets.clear()
+        root = self._root(uri)
         if root is not None:
             for plan in self._plan.roots.get(root.kind, ()):
                 if view in (None, plan.definition.name):
                     yield self._expander.expand(plan, uri, root)
+
+    def _root(self, uri: str) -> Asset | None:
+        root = self._assets[uri] if uri in self._assets else self._load(uri)
+        # One that no view refers to is used here and nowhere else.
+        if root is None or root.kind in self._plan.dependencies:
+            self._assets[uri] = root
+        return root
 
     def _load(self, uri: str) -> Asset | None:
         try:

@@ -9,12 +9,25 @@ from typing import Annotated, Any, cast
 import typer
 
 from assets.errors import AssetsError, InvalidCatalog, InvalidUri, UnusableLog
-from backfill.errors import BackfillError, NoBackfill, UnfinishedBackfill
+from backfill.errors import BackfillError
 from denormalizer.errors import DenormalizerError
 from indexers.errors import IndexersError, InvalidQuery, UnusableIndex
 from pipeline.errors import PipelineError, UnusableJob
 from publog import VERSION
-from publog.commands import backfill, catalog, dead_letters, demo, doctor, explain, history, log, publish, run, search, views
+from publog.commands import (
+    backfill,
+    catalog,
+    dead_letters,
+    demo,
+    doctor,
+    explain,
+    history,
+    log,
+    publish,
+    run,
+    search,
+    views,
+)
 from publog.options import Shared
 from publog.settings import Flags, UsedWrongly
 from publog.terminal import fail, say

@@ -324,8 +324,11 @@ class Engine:
         return self._maker.text(view.view, read_content(view, self._url))
 
     def _read(self, state: _State, address: tantivy.DocAddress) -> View:
-        line = cast("bytes", state.searcher.doc(address).get_first(fields.RECORD))
-        return read_record(line, self._url)
+        try:
+            document = state.searcher.doc(address)
+        except ValueError as error:
+            raise EngineFailed(self._url, str(error)) from error
+        return read_record(cast("bytes", document.get_first(fields.RECORD)), self._url)
 
     def _present(self) -> _State:
         """The latest commit; in a folder it may be another process's."""

@@ -5,9 +5,9 @@ import platform
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -45,7 +45,8 @@ GenerationOption = Annotated[
 _BEAM = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
-class _Parts(NamedTuple):
+@dataclass(frozen=True)
+class _Parts:
     """What every subcommand works on."""
 
     settings: Settings
@@ -157,44 +158,39 @@ def status(context: typer.Context, log: LogOption = None, index: IndexOption = N
         record = parts.records.read()
         info = parts.index.info()
         last = parts.log.last_offset()
-        found: dict[str, Any] = {
-            "at_work": parts.records.is_at_work(),
-            "current": info.generation,
-            "applied_through": info.applied_through,
-            "last_offset": last,
-            "backfill": None,
-        }
-        if record is not None:
-            about = next((one for one in parts.index.generations() if one.name == record.generation), None)
-            progress = progress_of(parts.records.work(record.generation), record.shards, record.last)
-            found["backfill"] = {
-                **asdict(record),
-                "applied_through": -1 if about is None else about.applied_through,
-                "messages_read": progress.applied if record.phase == "building" else record.last + 1,
-                "views_written": progress.views if record.phase == "building" else None,
-                "parts_indexed": progress.parts if record.phase == "building" else None,
-            }
+        at_work = parts.records.is_at_work()
+        about = record and next((one for one in parts.index.generations() if one.name == record.generation), None)
+        through = about.applied_through if about else -1
+        done = record and progress_of(parts.records.work(record.generation), record.shards, record.last)
     if json:
-        write_json(found)
+        building = record is not None and record.phase == "building"
+        write_json(
+            {
+                "at_work": at_work,
+                "current": info.generation,
+                "applied_through": info.applied_through,
+                "last_offset": last,
+                "backfill": record and {**asdict(record), "applied_through": through},
+                "build": done._asdict() if building and done else None,
+            }
+        )
         return
-    say(f"searched: {_named(info.generation)}, applied through {info.applied_through} of {last}")
-    if record is None:
+    say(f"searched: {info.generation or 'nothing yet'}, applied through {info.applied_through} of {last}")
+    if record is None or done is None:
         say("no backfill was begun here: publog backfill plan")
         return
-    now = "at work" if found["at_work"] else "nobody is at work on it"
+    now = "at work" if at_work else "nobody is at work on it"
     match record.phase:
         case "building":
             say(
-                f"{record.generation}: building since {record.begun}, {found['backfill']['messages_read']:,} of"
-                f" {record.last + 1:,} messages read, {found['backfill']['views_written']:,} views written,"
-                f" {found['backfill']['parts_indexed']:,} parts indexed; {now}"
+                f"{record.generation}: building since {record.begun}, {done.applied:,} of {done.messages:,} messages read,"
+                f" {done.views:,} views written, {done.parts:,} parts indexed; {now}"
             )
         case "built":
-            through = found["backfill"]["applied_through"]
             say(f"{record.generation}: built, applied through {through}, {last - through:,} messages behind; {now}")
         case "current":
             say(f"{record.generation}: done, begun {record.begun}")
-    if record.phase != "current" and not found["at_work"]:
+    if record.phase != "current" and not at_work:
         say(f"next: publog backfill {'resume' if record.phase == 'building' else 'cutover'}", style="bold")
 
 
@@ -394,7 +390,3 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
         if switch.former:
             say(f"{switch.former} is kept; back to it: publog backfill rollback")
     return 0
-
-
-def _named(generation: str) -> str:
-    return generation or "nothing yet"

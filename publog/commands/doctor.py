@@ -68,8 +68,8 @@ def _findings(settings: Settings, log: Log, *, thorough: bool) -> Iterator[Findi
             yield _index(info, last, catalog.digest)
             if thorough and info.catalog_digest == catalog.digest:
                 with meter("comparing", "documents") as progress:
-                    report = verify(log, index, catalog, progress.show)
-                yield Finding("views", not report.different, as_text(report))
+                    report = verify(log, index.generation(info.generation), catalog, progress.show)
+                yield Finding("views", report.passed, as_text(report))
     except IndexersError as error:
         yield Finding("index", False, str(error))
 
