@@ -330,9 +330,9 @@ def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
 
 
 def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> int:
+    record = _build(parts, record, runner, options, json=json)
     from backfill.run import Backfill
 
-    record = _build(parts, record, runner, options, json=json)
     with line() as shown:
         through = Backfill(parts.log, parts.index, parts.settings.home).catch_up(
             record, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
@@ -372,6 +372,7 @@ def _verify(parts: _Parts, name: str) -> Report:
 
 
 def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
+    load_beam()
     from backfill.run import Backfill
 
     started = time.monotonic()
