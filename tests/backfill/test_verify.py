@@ -189,7 +189,7 @@ def test_what_is_kept_of_assets_is_bounded_and_changes_nothing(newsroom: Log, bu
             for view in as_of.views(uri):
                 assert view == built.right[view.view, uri]
             # What one view needs is kept until the next one at least.
-            assert len(as_of._assets) <= assets_max + 100
+            assert as_of._latest.count <= assets_max + 100
 
 
 # --------------------------------------------------------------------------------------------------------- differences
