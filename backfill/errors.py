@@ -1,12 +1,24 @@
 """The error tree of the backfill package.
 
 BackfillError
++- OtherCatalog   a generation that was built with another catalog than it is to be held against
 +- RepairFailed   documents that stay different however often they are written again
 """
 
 
 class BackfillError(Exception):
     """Root of everything the backfill package raises."""
+
+
+class OtherCatalog(BackfillError):
+    """A generation that was built with another catalog than it is to be held against. Terminal."""
+
+    def __init__(self, generation: str) -> None:
+        super().__init__(
+            f"Generation {generation} was built with another catalog than this one. Verify it with its own, or build a "
+            "new generation with this one."
+        )
+        self.generation = generation
 
 
 class RepairFailed(BackfillError):

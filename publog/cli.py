@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from assets.errors import AssetsError, InvalidCatalog, InvalidUri, UnusableLog
+from backfill.errors import BackfillError
 from denormalizer.errors import DenormalizerError
 from indexers.errors import IndexersError, InvalidQuery, UnusableIndex
 from pipeline.errors import PipelineError, UnusableJob
@@ -102,7 +103,7 @@ def run_command(arguments: list[str]) -> int:
     except InvalidCatalog as error:
         fail(f"the catalog can't be used:\n{error}")
         return FOUND_WRONG
-    except (AssetsError, DenormalizerError, IndexersError, PipelineError) as error:
+    except (AssetsError, BackfillError, DenormalizerError, IndexersError, PipelineError) as error:
         fail(str(error))
         return FOUND_WRONG
     except OSError as error:
