@@ -3,6 +3,7 @@
 BackfillError
 +- NoBackfill          there is none to go on with
 +- UnfinishedBackfill  one is there already
++- OtherCatalog        a generation that was built with another catalog than it is to be held against
 +- NotVerified         a generation is not what the log says: it is not made current
 +- RepairFailed        documents that stay different however often they are written again
 +- FallsBehind         more is published than a generation can follow
@@ -30,6 +31,17 @@ class UnfinishedBackfill(BackfillError):
         super().__init__(
             f"the backfill of generation {generation} is not finished; go on with it (publog backfill resume, then"
             f" cutover), or give it up (publog backfill generations --remove {generation})"
+        )
+        self.generation = generation
+
+
+class OtherCatalog(BackfillError):
+    """A generation that was built with another catalog than it is to be held against. Terminal."""
+
+    def __init__(self, generation: str) -> None:
+        super().__init__(
+            f"generation {generation} was built with another catalog than this one; verify it with its own, or build a "
+            "new generation with this one"
         )
         self.generation = generation
 

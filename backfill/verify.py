@@ -14,12 +14,12 @@ from assets.collector import paused_collector
 from assets.errors import InvalidUri
 from assets.log.port import Log
 from assets.model import NEVER, checked_kind
-from backfill.errors import RepairFailed
+from backfill.errors import OtherCatalog, RepairFailed
 from backfill.ranges import RANGES, Side, range_of
 from backfill.report import DIFFERENCES_KEPT_MAX, Difference, Report, What, as_json, as_text, count, total
 from denormalizer.as_of import AsOf
 from denormalizer.view import State, View
-from indexers import Generation
+from indexers import Generation, IndexInfo
 from indexers.errors import EngineFailed, IndexBusy, InvalidRecord
 from pipeline.as_of import LogViews
 
@@ -52,6 +52,7 @@ def verify(log: Log, generation: Generation, catalog: Catalog, on_progress: Prog
 
     Raises:
         NoIndex: the index was never loaded.
+        OtherCatalog: the generation was built with another one.
         InvalidRecord, EngineFailed: nothing of it can be read.
         IndexBusy: it is written faster than it can be looked at.
     """
@@ -61,7 +62,7 @@ def verify(log: Log, generation: Generation, catalog: Catalog, on_progress: Prog
 def verify_some(log: Log, generation: Generation, catalog: Catalog, keys: Iterable[Key]) -> Report:
     """Compare only these documents (view and URI), as `verify` does: for what changed since a full verification."""
     views = LogViews(log, catalog)
-    info = generation.info()
+    info = _info(generation, catalog)
     report = Report(info.generation, info.applied_through)
     _compare_each(generation, _Recomputed(views, info.applied_through), dict.fromkeys(keys), report)
     return report
@@ -76,6 +77,7 @@ def repair(log: Log, generation: Generation, catalog: Catalog, report: Report) -
         How many documents were written or removed.
 
     Raises:
+        OtherCatalog: the generation was built with another one.
         RepairFailed: writing them does not help.
         IndexBusy, EngineFailed, InvalidRecord: as `Generation.write` does.
     """
@@ -85,7 +87,7 @@ def repair(log: Log, generation: Generation, catalog: Catalog, report: Report) -
         named = [(difference.view, difference.uri) for difference in report.differences]
         if not named:
             raise RepairFailed(report.generation, report.different, report.problem)
-        watermark = generation.info().applied_through
+        watermark = _info(generation, catalog).applied_through
         right = views.at(watermark)
         written = (view for name, uri in named for view in right.views(uri, name))
         # Removed before they are written: a version that is too high would win, and what is unexpected is not written.
@@ -183,7 +185,7 @@ class _Verification:
 
     def _moment(self) -> tuple[Report, Iterator[View]]:
         """What a scan gives, with the watermark that it is at."""
-        info = self._generation.info()
+        info = _info(self._generation, self._views.plan.catalog)
         for _ in range(MOMENTS_MAX):
             documents = self._generation.scan()
             before, info = info, self._generation.info()
@@ -238,6 +240,14 @@ class _Verification:
         self._steps += 1
         if self._steps % (2 * PROGRESS_DOCUMENTS) == 0:
             self._on_progress(self._steps // 2, self._about)
+
+
+def _info(generation: Generation, catalog: Catalog) -> IndexInfo:
+    info = generation.info()
+    # Where nothing was ever loaded there is no generation: to read it says so.
+    if info.generation and info.catalog_digest != catalog.digest:
+        raise OtherCatalog(info.generation)
+    return info
 
 
 def _compare_each(generation: Generation, recomputed: _Recomputed, keys: Iterable[Key], report: Report) -> None:

@@ -17,5 +17,5 @@ SUBTREES_KEPT_MAX: Final = 100_000
 SUBTREES_KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of their content."""
 
-AS_OF_ASSETS_MAX: Final = 50_000
+AS_OF_ASSETS_MAX: Final = 10_000
 """Assets kept by what computes views one by one at a watermark; when there are more, all are read again."""

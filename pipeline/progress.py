@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.job import Workplace
+from pipeline.shard import read_checkpoint
 
 
 class Progress(NamedTuple):
@@ -15,7 +16,9 @@ class Progress(NamedTuple):
     views: int
     """Written so far."""
     parts: int = 0
-    """Brought into the generation so far."""
+    """Of the views, brought into the generation so far."""
+    parts_made: int = 0
+    """0 until all are there."""
 
 
 def progress_of(folder: Path, shards: int, last: int) -> Progress:
@@ -33,6 +36,7 @@ def progress_of(folder: Path, shards: int, last: int) -> Progress:
         views += int(written)
     try:
         parts = int(place.indexed().read_text())
+        parts_made = sum(read_checkpoint(place.checkpoint(shard)).parts for shard in range(shards))
     except (FileNotFoundError, ValueError):
-        parts = 0
-    return Progress(min(applied), last + 1, views, parts)
+        parts = parts_made = 0
+    return Progress(min(applied), last + 1, views, parts, parts_made)

@@ -66,6 +66,16 @@ class Meter:
         self._started = self._said = time.monotonic()
         self._task = progress.add_task(what, total=total, rate="") if progress is not None else None
 
+    def go_on(self, what: str, unit: str) -> None:
+        """Another part of the work begins, unless it is this one already."""
+        if what == self._what:
+            return
+        self._what, self._unit, self._total = what, unit, None
+        self._started = time.monotonic()
+        if self._progress is not None and self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(what, total=None, rate="")
+
     def show(self, done: int, total: int | None = None, note: str = "") -> None:
         """The work is this far."""
         now = time.monotonic()

@@ -132,8 +132,7 @@ class SqliteLog:
         return self._read(max(start, 0), end if last is None else min(last, end))
 
     def history(self, uri: str, last: int | None = None) -> Iterator[Message]:
-        end = self.last_offset()
-        return self._history(uri, end if last is None else min(last, end))
+        return self._history(uri, self.last_offset() if last is None else last)
 
     def offset_at(self, time: int) -> int:
         with self._explained():

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,11 +21,15 @@ from backfill.verify import Report
 from indexers import Index, open_index
 from indexers.errors import NoIndex
 from pipeline.beam_loading import load_beam
+from pipeline.progress import Progress as BuildProgress
 from pipeline.progress import progress_of
 from pipeline.worker import workers_waiting
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import line, meter, say, write_json
+
+if TYPE_CHECKING:
+    from pipeline.stream.engine import Progress as StreamProgress
 
 app = typer.Typer(
     help="Rebuild the index from the first message, beside the live one, while publishing goes on.",
@@ -352,14 +356,20 @@ def _build(parts: _Parts, record: Record, runner: str | None, options: list[str]
 
         if not json and record.phase == "building":
             say(f"generation {record.generation}: {record.last + 1:,} messages, {record.shards} shards")
-        with meter("building", "messages", record.last + 1) as progress:
+        with meter("reading", "messages", record.last + 1) as progress:
+
+            def show(state: BuildProgress) -> None:
+                if state.parts_made:
+                    progress.go_on("indexing", "parts")
+                    progress.show(state.parts, state.parts_made)
+                elif state.applied < state.messages:
+                    progress.show(state.applied, state.messages)
+                else:
+                    progress.go_on("denormalizing", "views")
+                    progress.show(state.views)
+
             return Backfill(parts.log, parts.index, parts.settings.home).build(
-                record,
-                runner=runner,
-                options=options,
-                on_progress=lambda state: progress.show(
-                    state.applied, state.messages, f", {state.views:,} views, {state.parts:,} parts indexed"
-                ),
+                record, runner=runner, options=options, on_progress=show
             )
 
 
@@ -376,17 +386,25 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
     from backfill.run import Backfill
 
     started = time.monotonic()
-    with line() as shown, meter("verifying", "documents") as progress:
+    reports: list[Report] = []
+    with meter("catching up", "messages") as progress:
+
+        def follow(state: "StreamProgress") -> None:
+            progress.go_on("catching up", "messages")
+            progress.show(state.done.messages, state.done.messages + state.lag)
+
+        def compare(done: int, about: int) -> None:
+            progress.go_on("verifying", "documents")
+            progress.show(done, about)
+
         switch = Backfill(parts.log, parts.index, parts.settings.home).cut_over(
-            record,
-            token,
-            on_follow=lambda state: shown.show(f"catching up: {state.lag:,} messages behind"),
-            on_verify=progress.show,
-            on_verified=None if json else lambda report: say(verification.as_text(report)),
+            record, token, on_follow=follow, on_verify=compare, on_verified=reports.append
         )
     if json:
         write_json({**switch._asdict(), "seconds": time.monotonic() - started})
     else:
+        for report in reports:
+            say(verification.as_text(report))
         say(f"searches go to generation {switch.current}", style="green")
         if switch.former:
             say(f"{switch.former} is kept; back to it: publog backfill rollback")
