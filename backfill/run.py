@@ -25,6 +25,7 @@ from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from pipeline.run import Progress as BuildProgress
 from pipeline.run import run_build
 from pipeline.stream.engine import Progress
+from pipeline.stream.states import shards_of
 
 OnFollow = Callable[[Progress], None]
 OnVerify = Callable[[int, int], None]
@@ -94,7 +95,7 @@ class Backfill:
 
     def catch_up(self, record: Record, on_progress: OnFollow | None = None) -> int:
         """Bring the built generation up to the log's end; returns its watermark."""
-        with self._following(record.generation, record.shards, on_progress) as follower:
+        with self._following(record.generation, on_progress) as follower:
             return follower.catch_up()
 
     def verify(self, generation: str, on_progress: OnVerify | None = None) -> Report:
@@ -121,7 +122,7 @@ class Backfill:
         catalog = self._index.catalog(generation)
         current = self._index.info().generation
         if current != generation:
-            with self._following(generation, record.shards, on_follow) as follower:
+            with self._following(generation, on_follow) as follower:
                 follower.catch_up()
                 follower.take_written()
                 report = self.verify(generation, on_verify)
@@ -151,7 +152,7 @@ class Backfill:
         former = self._former(current)
         catalog = self._index.catalog(former)
         check_compatibility(catalog.kinds, self._log.schemas())
-        with self._following(former, 1, on_follow) as follower:
+        with self._following(former, on_follow) as follower:
             follower.catch_up()
             follower.take_written()
             self.records.write_switch(Switch(former, current))
@@ -215,9 +216,9 @@ class Backfill:
             present.replace(coming.all())
         aside.unlink()
 
-    def _following(
-        self, generation: str, shards: int, on_progress: OnFollow | None
-    ) -> AbstractContextManager[Follower]:
+    def _following(self, generation: str, on_progress: OnFollow | None) -> AbstractContextManager[Follower]:
+        # In as many shards as the stream that takes over: its states are ready for it then.
+        shards = shards_of(self._home, self._index.info().generation)
         return following(
             self._log,
             self._index.url,

@@ -5,6 +5,9 @@ from typing import Final
 MICRO_BATCH_MESSAGES: Final = 10_000
 """Messages applied at a time, where the log is further ahead; the end of a transaction comes on top."""
 
+BULK_MESSAGES: Final = 1_000
+"""Messages at a time from which on Python's cycle collector is kept out of the way."""
+
 WRITE_VIEWS: Final = 1_000
 """Views written to the index at a time."""
 

@@ -4,7 +4,7 @@ It lives in this process, whatever Beam does around it: a new Beam pipeline find
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -20,6 +20,7 @@ from denormalizer.view import View
 from pipeline.dead_letters import DeadLetters, Replayed
 from pipeline.limits import (
     BACKLOG_VIEWS,
+    BULK_MESSAGES,
     BUNDLE_SECONDS,
     BUNDLES_MAX,
     IDLE_SECONDS,
@@ -194,7 +195,9 @@ class Stream:
         try:
             match step:
                 case "fresh":
-                    self._fresh(self._shards[shard], end)
+                    is_bulk = end - self._shards[shard].fold.watermark >= BULK_MESSAGES
+                    with paused_collector() if is_bulk else nullcontext():
+                        self._fresh(self._shards[shard], end)
                 case "replay":
                     self._replay()
                 case "backlog":

@@ -20,6 +20,12 @@ def state_file(home: Path, generation: str, shard: int, shards: int) -> Path:
     return home / STATE_FOLDER / generation / f"{shard}-of-{shards}.sqlite"
 
 
+def shards_of(home: Path, generation: str) -> int:
+    """How many shards a generation's states are of; 1 where it has none."""
+    kept = (home / STATE_FOLDER / generation).glob("0-of-*.sqlite")
+    return max((int(path.stem.rpartition("-")[2]) for path in kept), default=1)
+
+
 @contextmanager
 def held(home: Path, generation: str) -> Generator[None]:
     """Have the states of a generation alone.

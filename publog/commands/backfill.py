@@ -391,7 +391,7 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
 
         def follow(state: "StreamProgress") -> None:
             progress.go_on("catching up", "messages")
-            progress.show(state.done.messages, state.done.messages + state.lag)
+            progress.show(state.applied + 1, state.offset + state.lag + 1)
 
         def compare(done: int, about: int) -> None:
             progress.go_on("verifying", "documents")
