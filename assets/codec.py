@@ -10,16 +10,16 @@ is plain. The tests hold each against the others.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, cached_property
 from io import BytesIO
 from typing import Any, Final, NamedTuple, cast
 
-import cavro
 import fastavro
 import orjson
 
 from assets.compatibility import incompatibility
 from assets.errors import IncompatibleSchema, InvalidMessage, SchemaProblem, Undecodable
-from assets.forms import Forms, all_native, forms_of, without_native
+from assets.forms import all_native, forms_of, without_native
 from assets.limits import MESSAGE_BYTES_MAX
 from assets.model import RegisteredSchema
 from assets.schema import Kind, Record, Type
@@ -39,37 +39,40 @@ HEADER_BYTES: Final = 5
 _ID: Final = struct.Struct(">I")
 
 
-_FAST_OPTIONS: Final[Any] = cavro.DEFAULT_OPTIONS.replace(
-    record_decodes_to_dict=True, record_allow_extra_fields=False, logical_types=()
-)
-_ONE_BYTE: Final[Any] = cavro.Schema('{"type": "fixed", "name": "one", "size": 1}', _FAST_OPTIONS)
-
-
 class _Schema(NamedTuple):
     """How to read what one registered schema wrote."""
 
     kind: str
-    writer: Any = None
-    """The schema as cavro takes it, where that can read it alone; else as fastavro takes it."""
-    reader: Any = None
-    """What fastavro resolves it to; None where cavro reads."""
-    record: Record | None = None
+    form: "_KindForm | None" = None
     """What it is read as; None where the catalog no longer has the kind, or can't read this."""
-    forms: Forms | None = None
-    present: bool = False
-    """Whether it is the schema that the catalog has now."""
+    older: Any = None
+    """The schema as fastavro takes it; None where it is the one that the catalog has now."""
     problem: str | None = None
 
 
-class _Writer(NamedTuple):
-    """How to write a kind."""
+class _KindForm:
+    """How to write a kind, and how to read it; each library is asked the first time that it is needed."""
 
-    native: Callable[[bytes, dict[str, Any]], bytes | None] | None
-    """Writes behind a header, or gives None; None where nothing was compiled for it."""
-    fast: Any
-    """The schema as cavro takes it, or None where fastavro writes."""
-    plain: Any
-    forms: Forms | None
+    def __init__(self, kind: Kind, native: Any) -> None:
+        self._kind = kind
+        self.record = kind.record
+        self.forms = forms_of(kind.record)
+        self.native: Callable[[bytes, dict[str, Any]], bytes | None] | None = (
+            None if native is None else native.encoder(kind.record)
+        )
+        """Writes behind a header, or gives None; None where nothing was compiled for it."""
+
+    @cached_property
+    def fast(self) -> Any:
+        """The schema as cavro takes it, None where fastavro reads and writes."""
+        return _fast(self._kind)
+
+    @cached_property
+    def plain(self) -> Any:
+        """The schema as fastavro takes it."""
+        plain = _plain(self._kind.text)
+        _set_defaults(plain, self.record)
+        return plain
 
 
 class Codec:
@@ -80,7 +83,7 @@ class Codec:
     ) -> None:
         """`compiled`: whether our own module may be used, where it is there."""
         self._native = _native if compiled else None
-        self._writers = {name: _writer(kind, self._native) for name, kind in kinds.items()}
+        self._forms = {name: _KindForm(kind, self._native) for name, kind in kinds.items()}
         self._kinds = kinds
         self._schemas = {schema.id: self._prepare(schema) for schema in schemas}
 
@@ -90,12 +93,12 @@ class Codec:
         Raises:
             InvalidMessage: when the schema has no room for it.
         """
-        writer = self._writers[kind]
+        form = self._forms[kind]
         header = MAGIC + _ID.pack(schema_id)
-        value = writer.native(header, data) if writer.native is not None else None
+        value = form.native(header, data) if form.native is not None else None
         try:
             if value is None:
-                value = header + _write(writer, data)
+                value = header + _write(form, data)
         except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
             raise InvalidMessage("data", f"does not fit the schema of {kind}: {error}") from None
         if len(value) > MESSAGE_BYTES_MAX:
@@ -119,10 +122,11 @@ class Codec:
         Returns:
             None where nothing was compiled for a kind like this.
         """
-        if self._native is None or self._writers[kind].fast is None:
+        if self._native is None:
             return None
-        present = [id_ for id_, schema in self._schemas.items() if schema.kind == kind and schema.present]
-        return self._native.cutter(self._kinds[kind].record, shapes, present, make, MESSAGE_BYTES_MAX)
+        form = self._forms[kind]
+        present = [id_ for id_, schema in self._schemas.items() if schema.form is form and schema.older is None]
+        return self._native.cutter(form.record, shapes, present, make, MESSAGE_BYTES_MAX)
 
     def decode(self, kind: str, value: bytes) -> dict[str, Any]:
         """The data in a payload of this kind, in the present schema's fields and order.
@@ -143,12 +147,14 @@ class Codec:
             raise Undecodable("unknown-schema", f"schema id {schema_id} is not registered beside the log")
         if schema.kind != kind:
             raise Undecodable("kind-mismatch", f"schema {schema_id} is of {schema.kind}, the URI of {kind}")
-        if schema.record is None:
+        form = schema.form
+        if form is None:
             raise Undecodable("schema-mismatch", schema.problem or f"the catalog has no kind {kind}")
         try:
-            data = _read_fast(schema, value) if schema.reader is None else _read_resolved(schema, value)
-            if schema.forms is not None:
-                schema.forms.show(data)
+            is_fast = schema.older is None and form.fast is not None
+            data = _read_fast(form.fast, value) if is_fast else _read_resolved(schema.older or form.plain, form, value)
+            if form.forms is not None:
+                form.forms.show(data)
         except Undecodable:
             raise
         # The libraries answer malformed bytes with whatever they lead to: EOFError, IndexError, UnicodeDecodeError...
@@ -164,14 +170,13 @@ class Codec:
         kind = self._kinds.get(schema.kind)
         if kind is None:
             return _Schema(schema.kind)
-        writer = self._writers[schema.kind]
+        form = self._forms[schema.kind]
         if kind.text == schema.text:
-            reader = None if writer.fast is not None else writer.plain
-            return _Schema(schema.kind, writer.fast or writer.plain, reader, kind.record, writer.forms, present=True)
+            return _Schema(schema.kind, form)
         reason = incompatibility(kind.record, record)
         if reason is not None:
             return _Schema(schema.kind, problem=reason)
-        return _Schema(schema.kind, _plain(schema.text), writer.plain, kind.record, writer.forms)
+        return _Schema(schema.kind, form, _plain(schema.text))
 
 
 def check_compatibility(kinds: Mapping[str, Kind], schemas: Iterable[RegisteredSchema]) -> None:
@@ -190,20 +195,31 @@ def check_compatibility(kinds: Mapping[str, Kind], schemas: Iterable[RegisteredS
             raise IncompatibleSchema(schema.kind, schema.version, reason)
 
 
-def _writer(kind: Kind, native: Any) -> _Writer:
-    forms = forms_of(kind.record)
-    plain = _plain(kind.text)
-    _set_defaults(plain, kind.record)
-    fast = _fast(kind)
-    compiled = native.encoder(kind.record) if native is not None and fast is not None else None
-    return _Writer(compiled, fast, plain, forms)
+@cache
+def _cavro() -> Any:
+    # It imports numpy, which takes longer than many a command.
+    import cavro  # noqa: PLC0415
+
+    return cavro
+
+
+@cache
+def _fast_options() -> Any:
+    return _cavro().DEFAULT_OPTIONS.replace(
+        record_decodes_to_dict=True, record_allow_extra_fields=False, logical_types=()
+    )
+
+
+@cache
+def _one_byte() -> Any:
+    return _cavro().Schema('{"type": "fixed", "name": "one", "size": 1}', _fast_options())
 
 
 def _fast(kind: Kind) -> Any:
     if not all_native(kind.record):
         return None
     try:
-        return cavro.Schema(kind.text, _FAST_OPTIONS)
+        return _cavro().Schema(kind.text, _fast_options())
     except (ValueError, TypeError):
         # It is of an Avro older than 1.12: a union's default must be of its first type.
         return None
@@ -231,34 +247,33 @@ def _set_defaults(schema: Any, type_: Type) -> None:
             _set_defaults(entries["items" if type_.name == "array" else "values"], type_.inner[0])
 
 
-def _write(writer: _Writer, data: dict[str, Any]) -> bytes:
-    if writer.forms is not None:
-        writer.forms.parse(data)
-    if writer.fast is not None:
-        return writer.fast.binary_encode(data)
+def _write(form: _KindForm, data: dict[str, Any]) -> bytes:
+    if form.forms is not None:
+        form.forms.parse(data)
+    if form.fast is not None:
+        return form.fast.binary_encode(data)
     buffer = BytesIO()
-    fastavro.schemaless_writer(buffer, writer.plain, data, strict_allow_default=True)
+    fastavro.schemaless_writer(buffer, form.plain, data, strict_allow_default=True)
     return buffer.getvalue()
 
 
-def _read_fast(schema: _Schema, value: bytes) -> dict[str, Any]:
-    reader: Any = cavro.MemoryReader(memoryview(value)[HEADER_BYTES:])
-    data = schema.writer.binary_read(reader)
+def _read_fast(schema: Any, value: bytes) -> dict[str, Any]:
+    reader = _cavro().MemoryReader(memoryview(value)[HEADER_BYTES:])
+    data = schema.binary_read(reader)
     try:
-        _ONE_BYTE.binary_read(reader)
+        _one_byte().binary_read(reader)
     except EOFError:
         return data
     raise Undecodable("malformed-avro", "bytes are left behind the record")
 
 
-def _read_resolved(schema: _Schema, value: bytes) -> dict[str, Any]:
+def _read_resolved(schema: Any, form: _KindForm, value: bytes) -> dict[str, Any]:
     buffer = BytesIO(value)
     buffer.seek(HEADER_BYTES)
-    data = fastavro.schemaless_reader(buffer, schema.writer, schema.reader)
+    data = fastavro.schemaless_reader(buffer, schema, form.plain)
     if buffer.tell() != len(value):
         raise Undecodable("malformed-avro", "bytes are left behind the record")
-    assert schema.record is not None
-    return _in_order(schema.record, data)
+    return _in_order(form.record, data)
 
 
 def _in_order(type_: Type, value: Any) -> Any:

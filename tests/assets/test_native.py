@@ -180,7 +180,7 @@ def test_the_newsroom_is_compiled() -> None:
             continue
         name = message["kind"]
         kind = catalog.kinds[name]
-        writer = compiled._writers[name].native
+        writer = compiled._forms[name].native
         assert writer is not None
         value = writer(b"", copy.deepcopy(message["data"]))
         assert value is not None
@@ -266,7 +266,7 @@ def test_every_day_is_shown_and_read_as_the_calendar_has_it() -> None:
     kind = kind_of([{"name": "x", "type": DATE}])
     compiled, plain = both(kind)
     cut = compiled.cutter("thing", [(("x",), ())], lambda *_: None)
-    writer = compiled._writers["thing"].native
+    writer = compiled._forms["thing"].native
     assert cut is not None
     assert writer is not None
     day = date.min
@@ -330,7 +330,7 @@ def test_times_at_the_ends_of_the_calendar(type_: Json, near: int) -> None:
 def test_a_time_is_read_as_the_library_reads_it_or_left_to_it(text: str) -> None:
     for type_ in (MILLIS, MICROS):
         compiled, plain = both(kind_of([{"name": "x", "type": type_}]))
-        writer = compiled._writers["thing"].native
+        writer = compiled._forms["thing"].native
         assert writer is not None
         value = writer(b"\0\0\0\0\1", {"x": text})
         if value is not None:
@@ -368,7 +368,7 @@ def test_a_time_is_read_as_the_library_reads_it_or_left_to_it(text: str) -> None
 )
 def test_what_does_not_fit_is_left_to_the_libraries(type_: Json, value: Json) -> None:
     compiled, _ = both(kind_of([{"name": "x", "type": type_}]))
-    writer = compiled._writers["thing"].native
+    writer = compiled._forms["thing"].native
     assert writer is not None
     assert writer(b"", {"x": value}) is None
 
@@ -384,7 +384,7 @@ def test_what_does_not_fit_is_left_to_the_libraries(type_: Json, value: Json) ->
 )
 def test_other_types_are_left_to_the_libraries(type_: Json) -> None:
     compiled, _ = both(kind_of([{"name": "x", "type": type_}]))
-    assert compiled._writers["thing"].native is None
+    assert compiled._forms["thing"].native is None
     assert compiled.cutter("thing", [(("x",), ())], lambda *_: None) is None
 
 
