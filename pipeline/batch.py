@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import orjson
 from apache_beam.metrics.metric import Metrics
 
 from assets.catalog import parse_catalog
@@ -22,7 +21,8 @@ from indexers.port import Index
 from pipeline.dead_letters import DeadLetters, parse_letters
 from pipeline.errors import JobFailed
 from pipeline.job import Block, Job, Manifest, ShardResult
-from pipeline.shard import fold_shard, whole
+from pipeline.manifest import write_manifest
+from pipeline.shard import fold_shard
 from pipeline.worker import fold_in_process
 
 
@@ -98,18 +98,3 @@ def fill_generation(job: Job, index: Index, parts: Sequence[Path]) -> None:
         index.extend(job.generation, [parts[number]], loaded=number + 1)
     job.place.indexed().write_text(str(len(parts)))
     index.finish(job.generation, applied_through=job.last)
-
-
-def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Leave a manifest, whole."""
-    with whole(path) as file:
-        file.write(orjson.dumps(asdict(manifest)))
-
-
-def read_manifest(path: Path) -> Manifest | None:
-    """The manifest of a job, None where it left none."""
-    try:
-        fields: dict[str, Any] = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    return Manifest(fields["job"], fields["last"], [ShardResult(**shard) for shard in fields["shards"]])

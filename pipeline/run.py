@@ -1,9 +1,6 @@
 """Running a batch: prepare the folder, submit the graph, and believe the manifest, never the runner's DONE."""
 
-# apache_beam has types in part only.
-# pyright: reportUnknownMemberType=false
 import fcntl
-import re
 import shutil
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -12,20 +9,17 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-
 from assets.catalog import Catalog
 from assets.log import open_log
 from indexers import open_index
-from pipeline.batch import build, read_manifest
+from pipeline.beam_loading import load_beam
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from pipeline.errors import JobFailed, JobRunning, UnusableJob
+from pipeline.here import in_processes
 from pipeline.job import Job, Manifest
+from pipeline.manifest import read_manifest
 from pipeline.progress import Progress, progress_of
-from pipeline.runners import Choice, choose
-
-_WRAPPING: Final = re.compile(r"^(?:[\w.]+: )+| \[while running '.*'\]$")
+from pipeline.worker import workers
 
 SHARDS_MAX: Final = 1_024
 PROGRESS_SECONDS: Final = 0.25
@@ -61,23 +55,20 @@ def run_batch(
     letters = folder / DEAD_LETTERS_FILE
     with _workplace(folder) as workplace:
         DeadLetters(letters).close()
-        one_process = log.startswith("memory:") or index.startswith("memory:")
-        choice = choose(runner, shards, options, one_process=one_process)
         with closing(open_log(log, create=False)) as opened, closing(open_index(index)) as target:
+            last = opened.last_offset()
             job = Job(
                 id=uuid4().hex,
                 log=opened.url,
                 index=target.url,
                 catalog=catalog.files,
-                last=opened.last_offset(),
+                last=last,
                 shards=shards,
                 folder=str(workplace),
                 dead_letters=str(letters.resolve()),
-                processes=choice.processes,
+                processes=in_processes(runner, options, shards, last, (log, index)),
             )
-        with _watching(job, on_progress):
-            _submit(job, choice)
-        return _manifest(job)
+        return _run(job, runner, options, on_progress)
 
 
 def run_build(
@@ -108,7 +99,6 @@ def run_build(
     """
     _check_shards(shards)
     folder.mkdir(parents=True, exist_ok=True)
-    choice = choose(runner, shards, options, one_process=log.startswith("memory:") or index.startswith("memory:"))
     job = Job(
         id=generation,
         log=log,
@@ -118,13 +108,11 @@ def run_build(
         shards=shards,
         folder=str(folder.resolve()),
         dead_letters=str(dead_letters.resolve()),
-        processes=choice.processes,
+        processes=in_processes(runner, options, shards, last, (log, index)),
         generation=generation,
         part_views_max=part_views_max,
     )
-    with _watching(job, on_progress):
-        _submit(job, choice)
-    return _manifest(job)
+    return _run(job, runner, options, on_progress)
 
 
 def _check_shards(shards: int) -> None:
@@ -132,30 +120,19 @@ def _check_shards(shards: int) -> None:
         raise UnusableJob(f"--shards {shards}: use a number from 1 to {SHARDS_MAX}")
 
 
-def _manifest(job: Job) -> Manifest:
+def _run(
+    job: Job, runner: str | None, options: Sequence[str], on_progress: Callable[[Progress], None] | None
+) -> Manifest:
+    # The shards' processes are at work while this one imports Beam, which takes longer than many a shard.
+    with _watching(job, on_progress), workers(job):
+        load_beam()
+        from pipeline.submission import submit  # noqa: PLC0415
+
+        submit(job, runner, options)
     manifest = read_manifest(job.place.manifest())
     if manifest is None or manifest.job != job.id:
         raise JobFailed("the runner said it was done, but left no manifest; the index is as it was")
     return manifest
-
-
-def _submit(job: Job, choice: Choice) -> None:
-    try:
-        pipeline = beam.Pipeline(runner=choice.runner, options=PipelineOptions(choice.options))
-    except (ValueError, ImportError) as error:
-        raise UnusableJob(str(error)) from error
-    try:
-        build(pipeline, job)
-        pipeline.run().wait_until_finish()
-    except Exception as error:
-        raise JobFailed(_reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    """What a DoFn said, without what Beam wraps it in, runner by runner."""
-    lines = str(error).strip().splitlines()
-    words = _WRAPPING.sub("", lines[-1]) if lines else ""
-    return words or f"the runner failed: {type(error).__name__}"
 
 
 @contextmanager

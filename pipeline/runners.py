@@ -4,15 +4,14 @@
 # pyright: reportUnknownMemberType=false
 import argparse
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipeline.errors import UnusableJob
-
-HERE_NAMES: Final = frozenset({"", "DirectRunner", "FnApiRunner", f"{FnApiRunner.__module__}.FnApiRunner"})
-"""What names the runner of this machine. Beam's `DirectRunner` may try to download another one; here it is this."""
+from pipeline.here import HERE_NAMES
+from pipeline.job import Job
 
 
 class Choice(NamedTuple):
@@ -22,30 +21,25 @@ class Choice(NamedTuple):
     """None for the one that the options name."""
     options: list[str]
     """Beam's."""
-    processes: bool
-    """Whether each shard gets a process of its own from us."""
 
 
-def choose(runner: str | None, shards: int, options: Sequence[str], *, one_process: bool) -> Choice:
+def choose(runner: str | None, job: Job, options: Sequence[str]) -> Choice:
     """The runner of a batch.
 
     Args:
         runner: A runner's name or class, None for the default: Beam's FnApiRunner on this machine.
-        shards: How many shards run side by side.
         options: Beam options as the user gave them; they win.
-        one_process: Whether log or index live in this process's memory, where other processes can't see them.
 
     Raises:
         UnusableJob: when there is no such option; other runners than the default may know more than Beam does.
     """
     if (runner or "") not in HERE_NAMES:
-        return Choice(None, [f"--runner={runner}", *options], processes=False)
+        return Choice(None, [f"--runner={runner}", *options])
     check_options(options)
-    mode_given = any(option.startswith("--direct_running_mode") for option in options)
-    if one_process or shards == 1 or mode_given:
-        return Choice(FnApiRunner(), list(options), processes=False)
-    # A thread of Beam's for each shard, that waits for a process. Beam's own `multi_processing` imports Beam in each.
-    return Choice(FnApiRunner(), [f"--direct_num_workers={shards}", *options], processes=True)
+    if job.processes:
+        # A thread of Beam's for each shard, that waits for a process. Beam's own `multi_processing` imports Beam in each.
+        return Choice(FnApiRunner(), [f"--direct_num_workers={job.shards}", *options])
+    return Choice(FnApiRunner(), list(options))
 
 
 class _Parser(argparse.ArgumentParser):

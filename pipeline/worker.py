@@ -10,9 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -24,40 +24,49 @@ PARENT_CHECK_SECONDS: Final = 0.5
 """How often a worker looks whether the process that started it is still there."""
 
 
-_waiting: list["subprocess.Popen[bytes]"] = []
-"""Processes that were started and have not been told what to do."""
+_Process: TypeAlias = "subprocess.Popen[bytes]"
+
+_at_work: Final[dict[tuple[str, int], _Process]] = {}
+"""By job and shard: those whose result was not asked for yet."""
 
 
 @contextmanager
-def workers_waiting(count: int) -> Generator[None]:
-    """Have processes at hand for so many shards: they take a while to start."""
-    _waiting.extend(_start() for _ in range(count))
+def workers(job: Job) -> Generator[None]:
+    """Have a process at work on each shard of a job, where its shards get processes; `fold_in_process` waits for them."""
+    if not job.processes:
+        yield
+        return
     try:
+        for shard in range(job.shards):
+            _at_work[job.id, shard] = _start(job, Block(shard, job.shards, job.last))
         yield
     finally:
-        while _waiting:
-            with _waiting.pop() as process:
-                process.kill()
+        for shard in range(job.shards):
+            process = _at_work.pop((job.id, shard), None)
+            if process is not None:
+                with process:
+                    process.kill()
 
 
-def _start() -> "subprocess.Popen[bytes]":
+def _start(job: Job, block: Block) -> _Process:
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-m", "pipeline.worker"], stdin=pipe, stdout=pipe, stderr=pipe)
+    process = subprocess.Popen([sys.executable, "-m", "pipeline.worker"], stdin=pipe, stdout=pipe, stderr=pipe)
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as told:
+        told.write(orjson.dumps({"job": job.to_dict(), "block": asdict(block)}))
+    return process
 
 
 def fold_in_process(job: Job, block: Block) -> ShardResult:
-    """`fold_shard` in a process of its own.
+    """`fold_shard` in a process of its own: the one at work on it, or a new one.
 
     Raises:
         JobFailed: with what the process said, or how it died.
     """
-    told = orjson.dumps({"job": job.to_dict(), "block": asdict(block)})
-    try:
-        process = _waiting.pop()
-    except IndexError:
-        process = _start()
+    process = _at_work.pop((job.id, block.shard), None) or _start(job, block)
     with process:
-        said, complained = process.communicate(told)
+        process.stdin = None
+        said, complained = process.communicate()
     if process.returncode < 0:
         raise JobFailed(f"the process of shard {block.shard} was killed by signal {-process.returncode}")
     if process.returncode:

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -17,19 +17,16 @@ from backfill import plan as planning
 from backfill import verify as verification
 from backfill.catalog_changes import Change, catalog_changes
 from backfill.record import Record, Records
+from backfill.run import Backfill
 from backfill.verify import Report
 from indexers import Index, open_index
 from indexers.errors import NoIndex
-from pipeline.beam_loading import load_beam
 from pipeline.progress import Progress as BuildProgress
 from pipeline.progress import progress_of
-from pipeline.worker import workers_waiting
+from pipeline.stream.engine import Progress as StreamProgress
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import line, meter, say, write_json
-
-if TYPE_CHECKING:
-    from pipeline.stream.engine import Progress as StreamProgress
 
 app = typer.Typer(
     help="Rebuild the index from the first message, beside the live one, while publishing goes on.",
@@ -244,9 +241,6 @@ def cutover(context: typer.Context, log: LogOption = None, index: IndexOption = 
 @app.command()
 def rollback(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> int:
     """Bring the former generation up to date, and let searches go to it again."""
-    load_beam()
-    from backfill.run import Backfill
-
     with _opened(context, log, index) as parts, _leased(parts, "rollback") as token:
         with line() as shown:
             switch = Backfill(parts.log, parts.index, parts.settings.home).roll_back(
@@ -271,9 +265,6 @@ def generations(
     """List the generations of the index, or remove one that is not searched."""
     with _opened(context, log, index) as parts:
         if remove is not None:
-            load_beam()
-            from backfill.run import Backfill
-
             with _leased(parts, "generations --remove"):
                 Backfill(parts.log, parts.index, parts.settings.home).remove(remove)
             if not json:
@@ -327,16 +318,11 @@ def _check_same(parts: _Parts, record: Record, catalog: Catalog) -> None:
 
 
 def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
-    load_beam()
-    from backfill.run import Backfill
-
     return Backfill(parts.log, parts.index, parts.settings.home).begin(catalog, shards or _cores())
 
 
 def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> int:
     record = _build(parts, record, runner, options, json=json)
-    from backfill.run import Backfill
-
     with line() as shown:
         through = Backfill(parts.log, parts.index, parts.settings.home).catch_up(
             record, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
@@ -350,27 +336,23 @@ def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[s
 
 
 def _build(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> Record:
-    with workers_waiting(record.shards if record.shards > 1 and runner is None and record.phase == "building" else 0):
-        load_beam()
-        from backfill.run import Backfill
+    if not json and record.phase == "building":
+        say(f"generation {record.generation}: {record.last + 1:,} messages, {record.shards} shards")
+    with meter("reading", "messages", record.last + 1) as progress:
 
-        if not json and record.phase == "building":
-            say(f"generation {record.generation}: {record.last + 1:,} messages, {record.shards} shards")
-        with meter("reading", "messages", record.last + 1) as progress:
+        def show(state: BuildProgress) -> None:
+            if state.parts_made:
+                progress.go_on("indexing", "parts")
+                progress.show(state.parts, state.parts_made)
+            elif state.applied < state.messages:
+                progress.show(state.applied, state.messages)
+            else:
+                progress.go_on("denormalizing", "views")
+                progress.show(state.views)
 
-            def show(state: BuildProgress) -> None:
-                if state.parts_made:
-                    progress.go_on("indexing", "parts")
-                    progress.show(state.parts, state.parts_made)
-                elif state.applied < state.messages:
-                    progress.show(state.applied, state.messages)
-                else:
-                    progress.go_on("denormalizing", "views")
-                    progress.show(state.views)
-
-            return Backfill(parts.log, parts.index, parts.settings.home).build(
-                record, runner=runner, options=options, on_progress=show
-            )
+        return Backfill(parts.log, parts.index, parts.settings.home).build(
+            record, runner=runner, options=options, on_progress=show
+        )
 
 
 def _verify(parts: _Parts, name: str) -> Report:
@@ -382,14 +364,11 @@ def _verify(parts: _Parts, name: str) -> Report:
 
 
 def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
-    load_beam()
-    from backfill.run import Backfill
-
     started = time.monotonic()
     reports: list[Report] = []
     with meter("catching up", "messages") as progress:
 
-        def follow(state: "StreamProgress") -> None:
+        def follow(state: StreamProgress) -> None:
             progress.go_on("catching up", "messages")
             progress.show(state.applied + 1, state.offset + state.lag + 1)
 

@@ -25,7 +25,7 @@ from indexers import open_index
 from indexers.port import Facet, Hit, Query
 from indexers.query import parse
 from pipeline.as_of import LogViews
-from pipeline.beam_loading import load_beam
+from pipeline.run import run_batch
 from publog.options import settings_of
 from publog.settings import HOME_DEFAULT, Settings, UsedWrongly
 from publog.terminal import out, say
@@ -121,9 +121,6 @@ def _sample(log: Log) -> None:
 
 
 def _run(settings: Settings, log: Log) -> None:
-    load_beam()
-    from pipeline.run import run_batch
-
     say("publog run --batch", style="dim")
     manifest = run_batch(log=log.url, index=settings.index, catalog=newsroom_catalog(), folder=settings.home)
     say(

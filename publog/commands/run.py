@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.beam_loading import load_beam
-from pipeline.worker import workers_waiting
+from pipeline.progress import Progress
+from pipeline.run import run_batch
 from publog.commands import run_stream
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
 from publog.settings import Settings, UsedWrongly
@@ -54,13 +54,7 @@ def _run_batch(settings: Settings, runner: str | None, shards: int, options: lis
         chosen = settings.load_catalog(opened)
         messages = opened.last_offset() + 1
         url = opened.url
-    # The processes that shards will want start up while this one imports Beam.
-    with (
-        workers_waiting(shards if shards > 1 and runner is None else 0),
-        meter("denormalizing", "messages", messages) as progress,
-    ):
-        load_beam()
-        from pipeline.run import Progress, run_batch
+    with meter("denormalizing", "messages", messages) as progress:
 
         def show(state: Progress) -> None:
             progress.show(state.applied, state.messages, f", {state.views:,} views" if state.views else "")

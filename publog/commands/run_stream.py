@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.beam_loading import load_beam
+from pipeline.here import HERE_NAMES
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import Line, line, say, warn, write_lines
 
@@ -28,7 +29,7 @@ def run_stream(
     """Follow the log; the exit code is 0 when it was stopped, whatever it met."""
     load_beam()
     from pipeline.limits import MICRO_BATCH_MESSAGES
-    from pipeline.runners import HERE_NAMES, check_options
+    from pipeline.runners import check_options
     from pipeline.stream.engine import Tuning
     from pipeline.stream.run import run_stream as follow
 

@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-import pipeline.run
+import pipeline.submission
 from assets.log.port import Log
 from denormalizer.view import View
 from indexers import open_index
@@ -133,9 +133,9 @@ class SaysDone(FnApiRunner):
 
 def run_with(runner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def choose(*_: Any, **__: Any) -> Choice:
-        return Choice(runner, [], processes=False)
+        return Choice(runner, [])
 
-    monkeypatch.setattr(pipeline.run, "choose", choose)
+    monkeypatch.setattr(pipeline.submission, "choose", choose)
 
 
 def test_a_runner_that_says_done_without_working_is_not_believed(
