@@ -65,7 +65,8 @@ def _opened(context: typer.Context, log: str | None, index: str | None, catalog:
 @contextmanager
 def _leased(parts: _Parts, what: str) -> Generator[int]:
     """The right to change what is current, and its token."""
-    holder = f"publog backfill {what} (process {os.getpid()} on {platform.node()})"
+    command = f"publog backfill {what}".rstrip()
+    holder = f"{command} (process {os.getpid()} on {platform.node()})"
     with parts.index.lease(holder) as lease, parts.records.at_work():
         yield lease.token
 
@@ -249,7 +250,7 @@ def rollback(context: typer.Context, log: LogOption = None, index: IndexOption =
                 token, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
             )
         if json:
-            write_json(switch._asdict())
+            write_json({"current": switch.current, "former": switch.former})
         else:
             say(f"searches go to generation {switch.current} again", style="green")
             say(f"{switch.former} is kept; back to it: publog backfill rollback")
@@ -385,7 +386,7 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
             on_verified=None if json else lambda report: say(verification.as_text(report)),
         )
     if json:
-        write_json({**switch._asdict(), "seconds": time.monotonic() - started})
+        write_json({"current": switch.current, "former": switch.former, "seconds": time.monotonic() - started})
     else:
         say(f"searches go to generation {switch.current}", style="green")
         if switch.former:
