@@ -62,6 +62,8 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     write_lines(tmp_path / "history.jsonl", *HISTORY)
     made = Shell(tmp_path, capsys, monkeypatch)
     made("publish", "history.jsonl", "--catalog", "catalog")
+    # Processes take longer to start than so little takes: who wants some says so.
+    monkeypatch.setattr("publog.commands.backfill._cores", lambda: 1)
     return made
 
 
@@ -73,8 +75,13 @@ def current(shell: Shell, *index: str) -> str:
     return shell("backfill", "status", "--json", *index).json["current"]
 
 
-def generations(shell: Shell, *index: str) -> list[str]:
-    return [about["name"] for about in shell("backfill", "generations", "--json", *index).json]
+def generations(shell: Shell, *index: str) -> set[str]:
+    return {about["name"] for about in shell("backfill", "generations", "--json", *index).json}
+
+
+def begun(shell: Shell, *index: str) -> str:
+    """The generation of the last backfill."""
+    return shell("backfill", "status", "--json", *index).json["backfill"]["generation"]
 
 
 def records(ran: Ran) -> dict[tuple[str, str], Json]:
@@ -108,7 +115,7 @@ def test_the_first_backfill_fills_an_index_that_was_never_loaded(shell: Shell) -
     name = current(shell)
     assert lines[0].startswith("8 messages become 5 views in tantivy:")
     assert f"generation {name}: 8 messages, 1 shards" in lines
-    assert "6 documents checked against the log at offset 7" in lines
+    assert "5 documents checked against the log at offset 7" in lines
     assert "all are as the log says" in lines
     assert lines[-1] == f"searches go to generation {name}"
     assert ran.err == ""
@@ -126,7 +133,7 @@ def test_a_new_view_answers_a_new_question_from_old_messages(shell: Shell) -> No
     ran = shell("backfill", "--catalog", "new")
     assert "  view picture is added, rooted at image" in ran.out.splitlines()
     assert f"{former} is kept; back to it: publog backfill rollback" in ran.out
-    assert generations(shell) == [former, current(shell)]
+    assert generations(shell) == {former, current(shell)}
     found = shell("search", "bob", "--view", "picture", "--json").json
     assert [hit["uri"] for hit in found["hits"]] == [PORTRAIT]
     # From here on, the log is read with the catalog that the index was made by.
@@ -203,7 +210,7 @@ def test_an_empty_log_gives_an_empty_generation(shards: int, shell: Shell) -> No
     home = shell.folder / "other"
     for _ in range(2):
         shell("--home", home, "backfill", "--log", empty, "--catalog", "catalog", "--shards", shards)
-    assert shell("--home", home, "search", "flood", "--log", empty, "--json").json["total"] == 0
+    assert shell("--home", home, "search", "flood", "--json").json["total"] == 0
     status = shell("--home", home, "backfill", "status", "--log", empty, "--json").json
     assert (status["applied_through"], status["last_offset"]) == (-1, -1)
     shell("--home", home, "backfill", "verify", "--log", empty)
@@ -224,8 +231,8 @@ def test_an_index_in_a_file_is_backfilled_as_well(shell: Shell) -> None:
     shell("backfill", "rollback", *index)
     assert current(shell, *index) == former
     assert_as_the_log_says(shell, *index)
-    shell("backfill", "generations", "--remove", generations(shell, *index)[1], *index)
-    assert generations(shell, *index) == [former]
+    shell("backfill", "generations", "--remove", begun(shell, *index), *index)
+    assert generations(shell, *index) == {former}
 
 
 # --------------------------------------------------------------------------------------------------------- step by step
@@ -257,7 +264,7 @@ def test_step_by_step(shell: Shell) -> None:
     resumed = shell("backfill", "resume", "--json").json
     assert (resumed["generation"], resumed["applied_through"]) == (name[1], 8)
     ran = shell("backfill", "verify")
-    assert ran.out.splitlines() == ["8 documents checked against the log at offset 8", "all are as the log says"]
+    assert ran.out.splitlines() == ["7 documents checked against the log at offset 8", "all are as the log says"]
     assert shell("backfill", "verify", "--json").json["passed"] is True
     assert shell("backfill", "verify", "--generation", former, "--json").json["watermark"] == 7
     ran = shell("backfill", "cutover", "--json")
@@ -266,9 +273,9 @@ def test_step_by_step(shell: Shell) -> None:
     out = shell("backfill", "status").out
     assert f"{name[1]}: done, begun 20" in out
     listed = shell("backfill", "generations").out.splitlines()
-    assert [line.split()[:2] for line in listed] == [[former, "complete"], [name[1], "searched"]]
+    assert {tuple(line.split()[:2]) for line in listed} == {(former, "complete"), (name[1], "searched")}
     assert shell("backfill", "generations", "--remove", former).out == f"removed {former}\n"
-    assert generations(shell) == [name[1]]
+    assert generations(shell) == {name[1]}
     assert "no former generation" in shell("backfill", "rollback", code=1).err
 
 
@@ -288,9 +295,9 @@ def test_a_plan_starts_nothing(shell: Shell) -> None:
 def test_a_plain_backfill_goes_on_with_what_was_started(shell: Shell) -> None:
     shell("backfill")
     shell("backfill", "start", "--catalog", "new")
-    name = generations(shell)[-1]
+    name = begun(shell)
     shell("backfill")
-    assert (current(shell), generations(shell)[-1]) == (name, name)
+    assert (current(shell), begun(shell)) == (name, name)
     assert_as_the_log_says(shell)
 
 
@@ -308,7 +315,7 @@ def test_without_a_backfill_there_is_nothing_to_go_on_with(shell: Shell) -> None
     assert shell("backfill", "status", "--json").json["backfill"] is None
     assert shell("backfill", "generations").out == "none yet\n"
     assert shell("backfill", "generations", "--json").json == []
-    assert "was never loaded" in shell("backfill", "verify", code=1).err
+    assert "There is no index at" in shell("backfill", "verify", code=1).err
     assert "no former generation to return to" in shell("backfill", "rollback", code=1).err
 
 
@@ -320,7 +327,7 @@ def test_without_a_log_it_says_what_to_do_first(shell: Shell) -> None:
 def test_one_backfill_at_a_time(shell: Shell) -> None:
     shell("backfill")
     shell("backfill", "start")
-    name = generations(shell)[-1]
+    name = begun(shell)
     ran = shell("backfill", "start", code=1)
     assert f"the backfill of generation {name} is not finished" in said(ran)
     assert "publog backfill resume" in said(ran)
@@ -343,7 +350,7 @@ def test_a_generation_that_is_not_built_is_not_cut_over(shell: Shell, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr("backfill.run.run_build", fails)
         assert "No space left on device" in shell("backfill", "start", "--shards", 1, code=1).err
-    name = generations(shell)[-1]
+    name = begun(shell)
     status = shell("backfill", "status").out
     assert f"{name}: building since" in status
     assert "nobody is at work on it\nnext: publog backfill resume\n" in status
@@ -411,7 +418,7 @@ def test_damage_is_named_searches_stay_and_repair_makes_it_pass(shell: Shell) ->
     shell("backfill")
     former = current(shell)
     shell("backfill", "start", "--catalog", "new")
-    name = generations(shell)[-1]
+    name = begun(shell)
     gone, altered, extra = ("story", "news://article/calm"), ("person", ADA), ("story", "news://article/invented")
     with closing(index_of(shell)) as index, closing(index.generation(name)) as generation:
         one, other = generation.get(*altered), generation.get(*gone)
