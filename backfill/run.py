@@ -51,7 +51,6 @@ class Backfill:
             IncompatibleSchema: the catalog can't read what the log holds.
         """
         self.records.refuse_unfinished()
-        self._end_switch()
         check_compatibility(catalog.kinds, self._log.schemas())
         former = self._index.info().generation
         record = Record(
@@ -129,7 +128,7 @@ class Backfill:
         generation = record.generation
         catalog = self._index.catalog(generation)
         current = self._index.info().generation
-        switch = self._end_switch()
+        switch = self.end_switch()
         if current != generation:
             with self._following(generation, record.shards, on_follow) as follower:
                 follower.catch_up()
@@ -153,7 +152,7 @@ class Backfill:
             IncompatibleSchema: its catalog can't read what was published since.
             NotVerified, FallsBehind, GenerationMoved, LeaseLost.
         """
-        ended = self._end_switch()
+        ended = self.end_switch()
         if ended is not None and ended.back:
             return ended
         current = self._index.info().generation
@@ -171,13 +170,27 @@ class Backfill:
         Raises:
             NoGeneration, GenerationUnfit.
         """
-        self._end_switch()
+        self.end_switch()
         self._index.remove(generation)
         record = self.records.read()
         if record is not None and record.generation == generation:
             self.records.forget()
         shutil.rmtree(self.records.work(generation), ignore_errors=True)
         self.records.letters(generation).unlink(missing_ok=True)
+
+    def end_switch(self) -> Switch | None:
+        """End a switch that was made and then killed; which it was, None where there is no such.
+
+        It may change the log's catalog.
+        """
+        switch = self.records.switched()
+        if switch is None or switch.settled or self._index.info().generation != switch.current:
+            return None
+        self._settle(switch, self._index.catalog(switch.current), killed=True)
+        record = self.records.read()
+        if record is not None and record.generation == switch.current:
+            self.records.write(record.at(phase="current"))
+        return switch
 
     def _switch(
         self, follower: Follower, generation: str, current: str, token: int, catalog: Catalog, *, back: bool = False
@@ -219,17 +232,6 @@ class Backfill:
         if not complete:
             raise NoFormer
         return max(complete.values(), key=lambda about: (about.created, about.name)).name
-
-    def _end_switch(self) -> Switch | None:
-        """End a switch that was made and then killed; which it was, None where there is no such."""
-        switch = self.records.switched()
-        if switch is None or switch.settled or self._index.info().generation != switch.current:
-            return None
-        self._settle(switch, self._index.catalog(switch.current), killed=True)
-        record = self.records.read()
-        if record is not None and record.generation == switch.current:
-            self.records.write(record.at(phase="current"))
-        return switch
 
     def _settle(self, switch: Switch, catalog: Catalog, *, killed: bool = False) -> None:
         """What goes with a switch: the log's catalog, and the dead letters as that catalog has them.

@@ -92,7 +92,7 @@ def backfill(
     with _opened(context, log, index, catalog) as parts, _leased(parts, "") as token:
         record = parts.records.read()
         if record is None or record.phase == "current":
-            chosen = parts.settings.load_catalog(parts.log)
+            chosen = _choose(parts)
             if not json:
                 _tell_plan(parts, chosen, shards or _cores())
             record = _begin(parts, chosen, shards)
@@ -135,7 +135,7 @@ def start(
     """Build a new generation beside the live one, and bring it up to the log's end."""
     with _opened(context, log, index, catalog) as parts, _leased(parts, "start"):
         parts.records.refuse_unfinished()
-        record = _begin(parts, parts.settings.load_catalog(parts.log), shards)
+        record = _begin(parts, _choose(parts), shards)
         return _bring_up(parts, record, runner, context.args, json=json)
 
 
@@ -323,6 +323,15 @@ def _check_same(parts: _Parts, record: Record, catalog: Catalog) -> None:
         )
 
 
+def _choose(parts: _Parts) -> Catalog:
+    """The catalog of a new generation; the log's own is the one that goes with what is current."""
+    load_beam()
+    from backfill.run import Backfill
+
+    Backfill(parts.log, parts.index, parts.settings.home).end_switch()
+    return parts.settings.load_catalog(parts.log)
+
+
 def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
     load_beam()
     from backfill.run import Backfill
@@ -383,7 +392,7 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
             token,
             on_follow=lambda state: shown.show(f"catching up: {state.lag:,} messages behind"),
             on_verify=progress.show,
-            on_verified=None if json else lambda report: say(verification.as_text(report)),
+            on_verified=None if json else lambda report: shown.say(verification.as_text(report)),
         )
     if json:
         write_json({"current": switch.current, "former": switch.former, "seconds": time.monotonic() - started})

@@ -96,7 +96,9 @@ def race(folder: Path, rounds: int) -> int:
 
 def contend(home: Path, word: str, ready: int) -> None:
     os.read(ready, 1)
-    code, said = run(home, "backfill", *([] if word == "backfill" else [word]), *(["--shards", 1] if word == "backfill" else []))
+    code, said = run(
+        home, "backfill", *([] if word == "backfill" else [word]), *(["--shards", 1] if word == "backfill" else [])
+    )
     if code:
         # The other one has the lease, or has just switched.
         assert code == 1, said

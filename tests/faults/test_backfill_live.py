@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from statistics import median
 from threading import Event, Thread
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -62,7 +62,8 @@ def _with_desk(name: str) -> str:
 
 OTHER: dict[str, str] = {
     **{name: _with_desk(name) if name.startswith("kinds/") else text for name, text in CATALOG.items()},
-    "views.toml": CATALOG["views.toml"] + '[views.picture]\nroot = "image"\nexpand = ["credit"]\nsearch.text = ["path"]\n',
+    "views.toml": CATALOG["views.toml"]
+    + '[views.picture]\nroot = "image"\nexpand = ["credit"]\nsearch.text = ["path"]\n',
 }
 """One view more, and every content says by a field that it is of this catalog."""
 
@@ -115,7 +116,15 @@ class Newsroom:
     @contextmanager
     def publishing(self, seed: int) -> Generator[None]:
         receipts = self.folder / "receipts.jsonl"
-        command = [sys.executable, "-m", "tests.support.steady_publisher", self.home, receipts, seed, PUBLISHES_PER_SECOND]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.steady_publisher",
+            self.home,
+            receipts,
+            seed,
+            PUBLISHES_PER_SECOND,
+        ]
         process = subprocess.Popen([*map(str, command)], cwd=ROOT, env=quiet_environment())
         try:
             until(receipts.exists)
@@ -166,7 +175,9 @@ class Newsroom:
 
     def _probe(self, ended: Event) -> None:
         with closing(open_index(self.index)) as index, closing(open_log(self.log)) as log, ExitStack() as stack:
-            gateway = Gateway(log, parse_catalog(CATALOG), stack.enter_context(closing(Holding(self.home / "held.sqlite"))))
+            gateway = Gateway(
+                log, parse_catalog(CATALOG), stack.enter_context(closing(Holding(self.home / "held.sqlite")))
+            )
             number = 0
             while not ended.wait(0.1):
                 number += 1
@@ -249,10 +260,8 @@ class BackfillProcess:
 
     def kill(self) -> None:
         """With the processes of its shards: alone, they might do a little more."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(PATIENCE_SECONDS)
         self._file.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from assets.log import open_log
+from assets.model import Draft, Transaction
 from indexers import Index, open_index
 from tests.support.newsroom import (
     CATALOG,
@@ -451,3 +452,102 @@ def test_damage_is_named_searches_stay_and_repair_makes_it_pass(shell: Shell) ->
     shell("backfill", "cutover")
     assert current(shell) == name
     assert_as_the_log_says(shell)
+
+
+# ------------------------------------------------------------------------------------ a switch that ends half-way, and streams
+
+
+def half_way(shell: Shell, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """Searches go to the other generation, and then the disk is full."""
+
+    def fails(*_: Json) -> bool:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("backfill.run.fix_catalog", fails)
+        assert "No space left on device" in shell("backfill", command, code=1).err
+
+
+def test_a_rollback_that_ended_half_way_is_ended_by_the_next_and_not_turned_back(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("backfill")
+    former = current(shell)
+    shell("backfill", "--catalog", "new")
+    half_way(shell, monkeypatch, "rollback")
+    assert current(shell) == former
+    assert f"searches go to generation {former} again" in shell("backfill", "rollback").out
+    assert_as_the_log_says(shell)
+
+
+def test_a_backfill_behind_a_rollback_that_ended_half_way_is_made_with_its_catalog(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("backfill")
+    shell("backfill", "--catalog", "new")
+    half_way(shell, monkeypatch, "rollback")
+    shell("backfill")
+    shell("search", "bob", "--view", "picture", code=2)
+    assert_as_the_log_says(shell)
+
+
+@pytest.mark.parametrize("command", [["cutover"], [], ["resume", "cutover"], ["rollback", "rollback"]])
+def test_a_cutover_that_ended_half_way_is_ended_by_whatever_comes_next(
+    command: list[str], shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell("backfill")
+    shell("backfill", "start", "--catalog", "new")
+    name = begun(shell)
+    half_way(shell, monkeypatch, "cutover")
+    assert current(shell) == name
+    if not command:
+        shell("backfill")
+    for word in command:
+        shell("backfill", word)
+    assert current(shell) == name
+    assert_as_the_log_says(shell)
+    assert shell("backfill", "status", "--json").json["backfill"]["phase"] == "current"
+    assert "no backfill to go on with" in shell("backfill", "cutover", code=1).err
+
+
+def test_each_catalog_has_its_own_dead_letters_beside_a_stream(shell: Shell) -> None:
+    note = {"type": "record", "name": "note", "fields": [{"name": "text", "type": "string"}]}
+    files = {"kinds/note.avsc": json.dumps(note), "views.toml": CATALOG["views.toml"] + '[views.note]\nroot = "note"\n'}
+    write_catalog(shell.folder / "notes", {**CATALOG, **files})
+    index = f"tantivy:{shell.home / 'index'}"
+    stream = StreamProcess(shell.home)
+    try:
+        until(lambda: "following" in stream.said or not stream.is_running())
+        # The former catalog knows nothing of notes.
+        append(shell, "news://note/1", b"bad")
+        last = append(shell, "news://article/cut", b"bad")
+        until(lambda: applied_through(index) == last or not stream.is_running())
+        assert dead_letters(shell) == ["news://article/cut"]
+        shell("backfill", "--catalog", "notes")
+        last = append(shell, "news://note/2", b"bad")
+        until(lambda: applied_through(index) == last or not stream.is_running())
+        notes = ["news://note/1", "news://article/cut", "news://note/2"]
+        assert dead_letters(shell) == notes
+        shell("backfill", "rollback")
+        last = append(shell, "news://article/late", b"bad")
+        until(lambda: applied_through(index) == last or not stream.is_running())
+        assert dead_letters(shell) == ["news://article/cut", "news://article/late"]
+        shell("backfill", "rollback")
+        assert dead_letters(shell) == [*notes, "news://article/late"]
+        assert stream.stop() == 0, stream.said
+    finally:
+        if stream.is_running():
+            stream.kill()
+    assert_as_the_log_says(shell)
+
+
+def append(shell: Shell, uri: str, value: bytes) -> int:
+    """Past the gateway, straight into the log."""
+    with closing(open_log(f"sqlite:{shell.home / 'log.sqlite'}")) as log, log.writing():
+        (receipt,) = log.append([Transaction(None, [Draft(uri, 0, uri, value)])])
+        return receipt.offset
+
+
+def dead_letters(shell: Shell) -> list[str]:
+    lines = shell("dead-letters", "list").out.splitlines()
+    return [line.split()[2] for line in lines[:-1]]
