@@ -88,6 +88,9 @@ def backfill(
     Example: `publog backfill --catalog new-catalog`
     """
     if context.invoked_subcommand is not None:
+        if json or any(option is not None for option in (shards, runner, log, index, catalog)):
+            # Each subcommand reads its own: these would be forgotten without a word.
+            raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
     with _opened(context, log, index, catalog) as parts, _leased(parts, "") as token:
         record = parts.records.read()
@@ -96,7 +99,7 @@ def backfill(
             if not json:
                 _tell_plan(parts, chosen, shards or _cores())
             record = _begin(parts, chosen, shards)
-        elif catalog is not None:
+        elif (catalog or context.find_root().obj.flags.catalog) is not None:
             _check_same(parts, record, parts.settings.load_catalog(parts.log))
         record = _build(parts, record, runner, context.args, json=json)
         return _cut_over(parts, record, token, json=json)

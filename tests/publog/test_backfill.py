@@ -10,6 +10,7 @@ import pytest
 
 from assets.log import open_log
 from assets.model import Draft, Transaction
+from backfill.record import Records
 from indexers import Index, open_index
 from tests.support.newsroom import (
     CATALOG,
@@ -262,6 +263,11 @@ def test_step_by_step(shell: Shell) -> None:
     assert status["backfill"]["phase"] == "built"
     assert status["backfill"]["applied_through"] == 7
     assert (status["at_work"], status["build"]) == (False, None)
+    with Records(shell.home).at_work():
+        assert shell("backfill", "status", "--json").json["at_work"] is True
+        assert shell("backfill", "status").out.splitlines()[1:] == [
+            out[1].replace("nobody is at work on it", "at work")
+        ]
     resumed = shell("backfill", "resume", "--json").json
     assert (resumed["generation"], resumed["applied_through"]) == (name[1], 8)
     ran = shell("backfill", "verify")
@@ -332,9 +338,9 @@ def test_one_backfill_at_a_time(shell: Shell) -> None:
     ran = shell("backfill", "start", code=1)
     assert f"the backfill of generation {name} is not finished" in said(ran)
     assert "publog backfill resume" in said(ran)
+    shell("--catalog", "new", "backfill", code=2)
     ran = shell("backfill", "--catalog", "new", code=2)
     assert f"generation {name} is being built with another catalog" in said(ran)
-    # Not by the wrong word alone either: what it is given up with is named.
     assert f"publog backfill generations --remove {name}" in said(ran)
     shell("backfill", "generations", "--remove", name)
     assert shell("backfill", "status", "--json").json["backfill"] is None
@@ -410,6 +416,13 @@ def test_options_that_nobody_knows_are_refused(shell: Shell) -> None:
     shell("backfill", "plam", code=2)
     shell("backfill", "start", "--shards", 0, code=2)
     assert generations(shell) == before
+
+
+@pytest.mark.parametrize("option", [["--catalog", "new"], ["--index", "jsonl:x"], ["--shards", 1], ["--json"]])
+def test_an_option_before_a_subcommand_is_not_forgotten_without_a_word(option: list[Json], shell: Shell) -> None:
+    ran = shell("backfill", *option, "start", code=2)
+    assert ran.err == "error: options go behind the subcommand: publog backfill start ...\n"
+    assert generations(shell) == set()
 
 
 # --------------------------------------------------------------------------------------------- damage behind its back
