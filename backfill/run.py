@@ -28,7 +28,7 @@ from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from pipeline.run import Progress as BuildProgress
 from pipeline.run import run_build
 from pipeline.stream.engine import Progress
-from pipeline.stream.states import is_held
+from pipeline.stream.states import is_held, shards_of
 
 OnFollow = Callable[[Progress], None]
 OnVerify = Callable[[int, int], None]
@@ -255,6 +255,9 @@ class Backfill:
     def _following(
         self, generation: str, shards: int, on_progress: OnFollow | None
     ) -> AbstractContextManager[Follower]:
+        # The stream that takes over goes on with the states that are left, if they are of as many shards as its own;
+        # else it reads the whole log again, while nothing new is found.
+        shards = shards_of(self._home, self._index.info().generation) or shards
         return following(
             self._log,
             self._index.url,

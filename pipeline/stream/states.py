@@ -20,6 +20,12 @@ def state_file(home: Path, generation: str, shard: int, shards: int) -> Path:
     return home / STATE_FOLDER / generation / f"{shard}-of-{shards}.sqlite"
 
 
+def shards_of(home: Path, generation: str) -> int | None:
+    """How many shards the stream of a generation had; None where it left no state."""
+    files = (home / STATE_FOLDER / generation).glob("*-of-*.sqlite") if generation else ()
+    return max((int(file.stem.rpartition("-")[2]) for file in files), default=None)
+
+
 @contextmanager
 def held(home: Path, generation: str) -> Generator[None]:
     """Have the states of a generation alone.

@@ -20,7 +20,7 @@ from tests.support.streaming import running
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the 18F history in {DATA} (PUBLOG_SHARED moves it)")
 
-PIECES = [0.0, 0.9, 0.93, 0.97, 1.0]
+PIECES = [0.0, 0.95, 0.97, 0.98, 1.0]
 """How much of the history there is when the stream and the backfill begin, and at each look."""
 
 PART_VIEWS = 50

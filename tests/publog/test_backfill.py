@@ -523,6 +523,21 @@ def test_a_cutover_that_ended_half_way_is_ended_by_whatever_comes_next(
     assert "no backfill to go on with" in shell("backfill", "cutover", code=1).err
 
 
+def test_the_states_left_for_the_stream_are_of_as_many_shards_as_it_has(shell: Shell) -> None:
+    stream = StreamProcess(shell.home, "--shards", 2)
+    try:
+        until(lambda: "following" in stream.said or not stream.is_running())
+        publish(shell, article("late", headline="Late edition"))
+        until(lambda: applied_through(f"tantivy:{shell.home / 'index'}") == LAST + 1 or not stream.is_running())
+        assert stream.stop() == 0, stream.said
+    finally:
+        if stream.is_running():
+            stream.kill()
+    shell("backfill", "--shards", 1)
+    left = {path.name for path in (shell.home / "state" / current(shell)).glob("*.sqlite")}
+    assert left == {"0-of-2.sqlite", "1-of-2.sqlite"}
+
+
 def test_each_catalog_has_its_own_dead_letters_beside_a_stream(shell: Shell) -> None:
     note = {"type": "record", "name": "note", "fields": [{"name": "text", "type": "string"}]}
     files = {"kinds/note.avsc": json.dumps(note), "views.toml": CATALOG["views.toml"] + '[views.note]\nroot = "note"\n'}
