@@ -41,10 +41,16 @@ class Record:
 
 
 class Switch(NamedTuple):
-    """The last change of what is current."""
+    """The last change of what is current: noted before it is made, so one that was killed on the way can be ended."""
 
     current: str
     former: str
+    through: int
+    """The watermark at which it was about to be made."""
+    back: bool = False
+    """Whether it is a rollback."""
+    settled: bool = False
+    """Whether all that goes with it was done."""
 
 
 class Records:

@@ -6,26 +6,29 @@ Whoever takes a step holds the index's lease, whose token says so to the index w
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 from assets.catalog import Catalog
 from assets.codec import check_compatibility
 from assets.fixing import fix_catalog
 from assets.log.port import Log
+from assets.model import NEVER
 from backfill.errors import FallsBehind, NoFormer, NotVerified
 from backfill.follow import Follower, following
-from backfill.limits import PART_VIEWS, ROUNDS_MAX
+from backfill.limits import HAND_OVER_SECONDS_MAX, HAND_OVER_STEP_SECONDS, PART_VIEWS, ROUNDS_MAX
 from backfill.record import Record, Records, Switch
 from backfill.verify import Report, verify, verify_some
+from denormalizer.fold import DeadLetter
 from indexers import Index
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from pipeline.run import Progress as BuildProgress
 from pipeline.run import run_build
 from pipeline.stream.engine import Progress
-from pipeline.stream.states import shards_of
+from pipeline.stream.states import is_held, shards_of
 
 OnFollow = Callable[[Progress], None]
 OnVerify = Callable[[int, int], None]
@@ -95,6 +98,10 @@ class Backfill:
 
     def catch_up(self, record: Record, on_progress: OnFollow | None = None) -> int:
         """Bring the built generation up to the log's end; returns its watermark."""
+        info = self._index.info()
+        if info.generation == record.generation:
+            # Killed behind its switch: from there on it is the stream's.
+            return info.applied_through
         with self._following(record.generation, on_progress) as follower:
             return follower.catch_up()
 
@@ -121,6 +128,7 @@ class Backfill:
         generation = record.generation
         catalog = self._index.catalog(generation)
         current = self._index.info().generation
+        switch = self.end_switch()
         if current != generation:
             with self._following(generation, on_follow) as follower:
                 follower.catch_up()
@@ -132,22 +140,21 @@ class Backfill:
                     raise NotVerified(report)
                 record = record.at(verified_through=report.watermark)
                 self.records.write(record)
-                # Who looks for what was switched finds it, also when this ends in between.
-                self.records.write_switch(Switch(generation, current))
-                self._switch(follower, generation, current, token, catalog)
-        switch = self.records.switched() or Switch(generation, "")
-        self._settle(switch, catalog)
+                switch = self._switch(follower, generation, current, token, catalog)
         self.records.write(record.at(phase="current"))
-        return switch
+        return switch or self.records.switched() or Switch(generation, "", NEVER)
 
     def roll_back(self, token: int, on_follow: OnFollow | None = None) -> Switch:
-        """Bring the former generation up to date and let searches go to it again.
+        """Bring the former generation up to date and let searches go to it again; or end a rollback that was killed.
 
         Raises:
             NoFormer: there is none.
             IncompatibleSchema: its catalog can't read what was published since.
             NotVerified, FallsBehind, GenerationMoved, LeaseLost.
         """
+        ended = self.end_switch()
+        if ended is not None and ended.back:
+            return ended
         current = self._index.info().generation
         former = self._former(current)
         catalog = self._index.catalog(former)
@@ -155,11 +162,7 @@ class Backfill:
         with self._following(former, on_follow) as follower:
             follower.catch_up()
             follower.take_written()
-            self.records.write_switch(Switch(former, current))
-            self._switch(follower, former, current, token, catalog)
-        switch = Switch(former, current)
-        self._settle(switch, catalog)
-        return switch
+            return self._switch(follower, former, current, token, catalog, back=True)
 
     def remove(self, generation: str) -> None:
         """Remove a generation that is not current; a backfill that builds it is given up.
@@ -167,6 +170,7 @@ class Backfill:
         Raises:
             NoGeneration, GenerationUnfit.
         """
+        self.end_switch()
         self._index.remove(generation)
         record = self.records.read()
         if record is not None and record.generation == generation:
@@ -174,7 +178,23 @@ class Backfill:
         shutil.rmtree(self.records.work(generation), ignore_errors=True)
         self.records.letters(generation).unlink(missing_ok=True)
 
-    def _switch(self, follower: Follower, generation: str, current: str, token: int, catalog: Catalog) -> None:
+    def end_switch(self) -> Switch | None:
+        """End a switch that was made and then killed; which it was, None where there is no such.
+
+        It may change the log's catalog.
+        """
+        switch = self.records.switched()
+        if switch is None or switch.settled or self._index.info().generation != switch.current:
+            return None
+        self._settle(switch, self._index.catalog(switch.current), killed=True)
+        record = self.records.read()
+        if record is not None and record.generation == switch.current:
+            self.records.write(record.at(phase="current"))
+        return switch
+
+    def _switch(
+        self, follower: Follower, generation: str, current: str, token: int, catalog: Catalog, *, back: bool = False
+    ) -> Switch:
         """Switch as soon as the generation is not behind the live one, and what was written on the way is right."""
         with closing(self._index.generation(generation)) as handle:
             lag = 0
@@ -185,11 +205,21 @@ class Backfill:
                     raise NotVerified(report)
                 lag = self._index.info().applied_through - through
                 if lag <= 0:
+                    switch = Switch(generation, current, through, back)
+                    # Who looks for what was switched finds it, also when this ends in between.
+                    self.records.write_switch(switch)
                     self._index.switch(generation, expected=current, token=token)
-                    # What came within the switch; from here on it is the stream's.
-                    follower.catch_up()
-                    return
+                    self._hand_over(follower, current)
+                    self._settle(switch, catalog)
+                    return switch
         raise FallsBehind(generation, lag)
+
+    def _hand_over(self, follower: Follower, former: str) -> None:
+        """Keep the generation fresh until the stream lets go of the former one; from there on it is the stream's."""
+        end = monotonic() + HAND_OVER_SECONDS_MAX
+        follower.catch_up()
+        while former and is_held(self._home, former) and monotonic() < end:
+            self._log.wait_past(follower.catch_up(), HAND_OVER_STEP_SECONDS)
 
     def _former(self, current: str) -> str:
         complete = {about.name: about for about in self._index.generations() if about.complete and not about.current}
@@ -203,21 +233,28 @@ class Backfill:
             raise NoFormer
         return max(complete.values(), key=lambda about: (about.created, about.name)).name
 
-    def _settle(self, switch: Switch, catalog: Catalog) -> None:
-        """What goes with a switch: the log's catalog, and the dead letters as that catalog has them."""
+    def _settle(self, switch: Switch, catalog: Catalog, *, killed: bool = False) -> None:
+        """What goes with a switch: the log's catalog, and the dead letters as that catalog has them.
+
+        It may be killed between any two steps, and is then done again from the first.
+        """
         fix_catalog(self._log, catalog)
         aside = self.records.letters(switch.current)
-        if not aside.exists():
-            return
-        with closing(DeadLetters(self._home / DEAD_LETTERS_FILE)) as present, closing(DeadLetters(aside)) as coming:
-            if switch.former:
-                with closing(DeadLetters(self.records.letters(switch.former))) as leaving:
-                    leaving.replace(present.all())
-            present.replace(coming.all())
-        aside.unlink()
+        if aside.exists():
+            with closing(DeadLetters(self._home / DEAD_LETTERS_FILE)) as present, closing(DeadLetters(aside)) as coming:
+                leaving = self.records.letters(switch.former)
+                # Once they are kept, the present ones may be those that came.
+                if switch.former and not leaving.exists():
+                    _keep(leaving, present.all())
+                # A stream may be at work on the generation since: what it found is found once.
+                since = [letter for letter in present.all() if killed and letter.offset > switch.through]
+                present.replace([*coming.all(), *since])
+            aside.unlink()
+        self.records.write_switch(switch._replace(settled=True))
 
     def _following(self, generation: str, on_progress: OnFollow | None) -> AbstractContextManager[Follower]:
-        # In as many shards as the stream that takes over: its states are ready for it then.
+        # The stream that takes over goes on with the states that are left, if they are of as many shards as its own;
+        # else it reads the whole log again, while nothing new is found.
         shards = shards_of(self._home, self._index.info().generation)
         return following(
             self._log,
@@ -229,3 +266,12 @@ class Backfill:
             shards,
             on_progress,
         )
+
+
+def _keep(path: Path, letters: Iterable[DeadLetter]) -> None:
+    """A file of dead letters that is there whole, or not at all."""
+    aside = path.with_suffix(".new")
+    aside.unlink(missing_ok=True)
+    with closing(DeadLetters(aside)) as kept:
+        kept.replace(letters)
+    aside.replace(path)

@@ -22,7 +22,7 @@ def state_file(home: Path, generation: str, shard: int, shards: int) -> Path:
 
 def shards_of(home: Path, generation: str) -> int:
     """How many shards a generation's states are of; 1 where it has none."""
-    kept = (home / STATE_FOLDER / generation).glob("0-of-*.sqlite")
+    kept = (home / STATE_FOLDER / generation).glob("0-of-*.sqlite") if generation else ()
     return max((int(path.stem.rpartition("-")[2]) for path in kept), default=1)
 
 

@@ -66,7 +66,8 @@ def _opened(context: typer.Context, log: str | None, index: str | None, catalog:
 @contextmanager
 def _leased(parts: _Parts, what: str) -> Generator[int]:
     """The right to change what is current, and its token."""
-    holder = f"publog backfill {what} (process {os.getpid()} on {platform.node()})"
+    command = f"publog backfill {what}".rstrip()
+    holder = f"{command} (process {os.getpid()} on {platform.node()})"
     with parts.index.lease(holder) as lease, parts.records.at_work():
         yield lease.token
 
@@ -88,15 +89,18 @@ def backfill(
     Example: `publog backfill --catalog new-catalog`
     """
     if context.invoked_subcommand is not None:
+        if json or any(option is not None for option in (shards, runner, log, index, catalog)):
+            # Each subcommand reads its own: these would be forgotten without a word.
+            raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
     with _opened(context, log, index, catalog) as parts, _leased(parts, "") as token:
         record = parts.records.read()
         if record is None or record.phase == "current":
-            chosen = parts.settings.load_catalog(parts.log)
+            chosen = _choose(parts)
             if not json:
                 _tell_plan(parts, chosen, shards or _cores())
             record = _begin(parts, chosen, shards)
-        elif catalog is not None:
+        elif (catalog or context.find_root().obj.flags.catalog) is not None:
             _check_same(parts, record, parts.settings.load_catalog(parts.log))
         record = _build(parts, record, runner, context.args, json=json)
         return _cut_over(parts, record, token, json=json)
@@ -135,7 +139,7 @@ def start(
     """Build a new generation beside the live one, and bring it up to the log's end."""
     with _opened(context, log, index, catalog) as parts, _leased(parts, "start"):
         parts.records.refuse_unfinished()
-        record = _begin(parts, parts.settings.load_catalog(parts.log), shards)
+        record = _begin(parts, _choose(parts), shards)
         return _bring_up(parts, record, runner, context.args, json=json)
 
 
@@ -247,7 +251,7 @@ def rollback(context: typer.Context, log: LogOption = None, index: IndexOption =
                 token, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
             )
         if json:
-            write_json(switch._asdict())
+            write_json({"current": switch.current, "former": switch.former})
         else:
             say(f"searches go to generation {switch.current} again", style="green")
             say(f"{switch.former} is kept; back to it: publog backfill rollback")
@@ -317,6 +321,12 @@ def _check_same(parts: _Parts, record: Record, catalog: Catalog) -> None:
         )
 
 
+def _choose(parts: _Parts) -> Catalog:
+    """The catalog of a new generation; the log's own is the one that goes with what is current."""
+    Backfill(parts.log, parts.index, parts.settings.home).end_switch()
+    return parts.settings.load_catalog(parts.log)
+
+
 def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
     return Backfill(parts.log, parts.index, parts.settings.home).begin(catalog, shards or _cores())
 
@@ -366,24 +376,26 @@ def _verify(parts: _Parts, name: str) -> Report:
 def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
     started = time.monotonic()
     reports: list[Report] = []
-    with meter("catching up", "messages") as progress:
+    try:
+        with meter("catching up", "messages") as progress:
 
-        def follow(state: StreamProgress) -> None:
-            progress.go_on("catching up", "messages")
-            progress.show(state.applied + 1, state.offset + state.lag + 1)
+            def follow(state: StreamProgress) -> None:
+                progress.go_on("catching up", "messages")
+                progress.show(state.applied + 1, state.offset + state.lag + 1)
 
-        def compare(done: int, about: int) -> None:
-            progress.go_on("verifying", "documents")
-            progress.show(done, about)
+            def compare(done: int, about: int) -> None:
+                progress.go_on("verifying", "documents")
+                progress.show(done, about)
 
-        switch = Backfill(parts.log, parts.index, parts.settings.home).cut_over(
-            record, token, on_follow=follow, on_verify=compare, on_verified=reports.append
-        )
-    if json:
-        write_json({**switch._asdict(), "seconds": time.monotonic() - started})
-    else:
-        for report in reports:
+            switch = Backfill(parts.log, parts.index, parts.settings.home).cut_over(
+                record, token, on_follow=follow, on_verify=compare, on_verified=reports.append
+            )
+    finally:
+        for report in [] if json else reports:
             say(verification.as_text(report))
+    if json:
+        write_json({"current": switch.current, "former": switch.former, "seconds": time.monotonic() - started})
+    else:
         say(f"searches go to generation {switch.current}", style="green")
         if switch.former:
             say(f"{switch.former} is kept; back to it: publog backfill rollback")
