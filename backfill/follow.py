@@ -28,20 +28,29 @@ class Follower:
         self._written.update((view.view, view.uri) for view in views)
 
     def catch_up(self) -> int:
-        """Apply what the log holds as of this call; returns the watermark."""
+        """Apply what the log holds as of this call, and bring all of it into the index; returns the watermark.
+
+        Then nothing waits, and every document is as of the watermark: what is published on the way is not begun with.
+        """
         last = self._log.last_offset()
         stream = self._stream
-        while True:
-            end = stream.wait(stream.position, 0.0)
-            for step, shard in steps(stream.tuning.shards):
-                stream.work(shard, stream.position if end is None else end, step)
-            if min(stream.position, stream.applied_through) >= last:
-                return stream.applied_through
+        while stream.position < last or stream.applied_through < stream.position:
+            self._work(None if stream.position >= last else stream.wait(stream.position, 0.0))
+        return stream.applied_through
+
+    def keep_up(self, seconds: float) -> None:
+        """Apply what is published next, or within so long: fresh edits first, as a stream does."""
+        self._work(self._stream.wait(self._stream.position, seconds))
 
     def take_written(self) -> Keys:
         """What was written since this was asked last."""
         written, self._written = self._written, set()
         return written
+
+    def _work(self, end: int | None) -> None:
+        stream = self._stream
+        for step, shard in steps(stream.tuning.shards):
+            stream.work(shard, stream.position if end is None else end, step)
 
 
 @contextmanager

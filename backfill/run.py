@@ -217,9 +217,9 @@ class Backfill:
     def _hand_over(self, follower: Follower, former: str) -> None:
         """Keep the generation fresh until the stream lets go of the former one; from there on it is the stream's."""
         end = monotonic() + HAND_OVER_SECONDS_MAX
-        follower.catch_up()
+        follower.keep_up(0.0)
         while former and is_held(self._home, former) and monotonic() < end:
-            self._log.wait_past(follower.catch_up(), HAND_OVER_STEP_SECONDS)
+            follower.keep_up(HAND_OVER_STEP_SECONDS)
 
     def _former(self, current: str) -> str:
         complete = {about.name: about for about in self._index.generations() if about.complete and not about.current}
