@@ -4,10 +4,10 @@ import os
 import platform
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -32,6 +32,9 @@ app = typer.Typer(
     help="Rebuild the index from the first message, beside the live one, while publishing goes on.",
     invoke_without_command=True,
 )
+
+NICENESS: Final = 10
+"""Of a backfill, from 0 for what is most urgent to 19."""
 
 ShardsOption = Annotated[
     int | None,
@@ -68,8 +71,21 @@ def _leased(parts: _Parts, what: str) -> Generator[int]:
     """The right to change what is current, and its token."""
     command = f"publog backfill {what}".rstrip()
     holder = f"{command} (process {os.getpid()} on {platform.node()})"
-    with parts.index.lease(holder) as lease, parts.records.at_work():
+    with parts.index.lease(holder) as lease, parts.records.at_work(), _behind_others():
         yield lease.token
+
+
+@contextmanager
+def _behind_others() -> Generator[None]:
+    """Leave the processor to the stream and to searches, which people wait for; what is started meanwhile does so too."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, max(before, NICENESS))
+    try:
+        yield
+    finally:
+        # Only some may take back what they gave.
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @app.callback(context_settings=_BEAM)
