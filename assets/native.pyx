@@ -459,6 +459,8 @@ cdef class Cutter:
     """What stands in the holes."""
     cdef const uint8_t* at
     cdef const uint8_t* end
+    cdef bint busy
+    """Whether a payload is being cut: another thread may come in while `make` runs."""
 
     def __cinit__(self):
         self.holes_capacity = 64
@@ -497,6 +499,15 @@ cdef class Cutter:
 
     def cut(self, str uri, bytes value):
         """The payload of an asset in each shape; None where the libraries are to be asked."""
+        if self.busy:
+            return None
+        self.busy = True
+        try:
+            return self.cut_alone(uri, value)
+        finally:
+            self.busy = False
+
+    cdef object cut_alone(self, str uri, bytes value):
         cdef Py_ssize_t length = PyBytes_GET_SIZE(value)
         cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(value)
         cdef Py_ssize_t number, fields = PyList_GET_SIZE(self.record.fields)

@@ -408,3 +408,21 @@ def test_numbers_that_json_does_not_have_are_shown_as_null() -> None:
             b"\0\0\0\0\1" + struct.pack("<d", number) + struct.pack("<f", number if abs(number) < 1e30 else math.inf)
         )
         assert same_or_nothing(kind, compiled, plain, value)
+
+
+def test_what_comes_in_between_is_left_to_the_libraries() -> None:
+    kind = kind_of([{"name": "x", "type": REFERENCE}])
+    compiled, plain = both(kind)
+    value = plain.encode("thing", 1, {"x": "x://thing/1"})
+    between: list[Any] = []
+
+    def make(pieces: list[bytes], holes: Any) -> Any:
+        # As another thread may, while this one is in Python.
+        between.append(cut("x://thing/2", value))
+        return pieces, holes
+
+    cut = compiled.cutter("thing", [(("x",), ("x",))], make)
+    assert cut is not None
+    assert [_whole(shape) for shape in cut("x://thing/0", value)] == [b'{"uri":"x://thing/0","x":"x://thing/1"}']
+    assert between == [None]
+    assert cut("x://thing/0", value) is not None
