@@ -38,7 +38,7 @@ NICENESS: Final = 10
 
 ShardsOption = Annotated[
     int | None,
-    typer.Option("--shards", metavar="N", min=1, help="Processes side by side. [default: one for each core]"),
+    typer.Option("--shards", metavar="N", min=1, help="Processes side by side. [default: one for each core but one]"),
 ]
 RunnerOption = Annotated[
     str | None, typer.Option(metavar="RUNNER", help="A Beam runner. [default: FnApiRunner, on this machine]")
@@ -309,7 +309,8 @@ def generations(
 
 
 def _cores() -> int:
-    return os.cpu_count() or 1
+    """For the build: one is left to the stream and to searches."""
+    return max((os.cpu_count() or 1) - 1, 1)
 
 
 def _changes(parts: _Parts, catalog: Catalog) -> list[Change]:
