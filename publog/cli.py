@@ -26,6 +26,7 @@ from publog.commands import (
     publish,
     run,
     search,
+    serve,
     views,
 )
 from publog.options import Shared
@@ -80,6 +81,7 @@ app.command("diff")(history.diff)
 app.command("explain")(explain.explain)
 app.command("dependents")(explain.dependents)
 app.command("search")(search.search)
+app.command("serve")(serve.serve)
 app.add_typer(backfill.app, name="backfill")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(log.app, name="log")

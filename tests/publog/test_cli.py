@@ -139,6 +139,7 @@ COMMANDS = [
     "explain",
     "dependents",
     "search",
+    "serve",
     "catalog check",
     "catalog show",
     "log info",

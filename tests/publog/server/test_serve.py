@@ -1,0 +1,61 @@
+"""`publog serve` as a process: a new home becomes a newsroom that publishes, indexes, searches and ends well."""
+
+import re
+import signal
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.newsroom import Json, Ran, Shell, check_manners, process
+from tests.support.streaming import PATIENCE_SECONDS, until
+
+
+@contextmanager
+def serving(folder: Path, *arguments: Json) -> Generator["tuple[subprocess.Popen[str], str]"]:
+    server = process("serve", "--port", 0, *arguments, folder=folder)
+    try:
+        assert server.stdout is not None
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+); Ctrl-C stops\n", server.stdout.readline())
+        assert found, server.communicate()
+        yield server, found[1]
+    finally:
+        server.kill()
+        server.wait()
+        for pipe in (server.stdout, server.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+def end(server: "subprocess.Popen[str]", number: signal.Signals) -> Ran:
+    server.send_signal(number)
+    out, err = server.communicate(timeout=PATIENCE_SECONDS)
+    ran = Ran(server.returncode, out, err)
+    check_manners(ran)
+    return ran
+
+
+def test_a_server_on_a_new_home_is_ready_and_ends_well(tmp_path: Path) -> None:
+    with serving(tmp_path) as (server, url):
+        until(lambda: httpx2.get(f"{url}/readyz").status_code == 200)
+        ran = end(server, signal.SIGTERM)
+    assert ran.code == 0
+    assert ran.out == "stopped\n"
+    assert '"route":"/readyz"' in ran.err
+
+
+def test_without_a_stream_nothing_fills_the_index(tmp_path: Path) -> None:
+    with serving(tmp_path, "--no-stream") as (server, url):
+        assert httpx2.get(f"{url}/healthz").status_code == 200
+        assert end(server, signal.SIGINT).code == 0
+    assert not (tmp_path / ".publog" / "index").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--host", "no.such.host.invalid"]])
+def test_an_address_that_is_none_is_used_wrongly(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Shell(tmp_path, capsys, monkeypatch)("serve", *arguments, code=2)
