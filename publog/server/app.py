@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from publog.server import health
+from publog.server import health, messages
 from publog.server.door import Door, exchange_of, faults
-from publog.server.endpoints import Call, Endpoint, limiter, parse
+from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
 from publog.server.problems import fault, of_status, problem_of
@@ -20,7 +20,7 @@ from publog.server.problems import fault, of_status, problem_of
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
     """Every endpoint there is."""
-    return health.endpoints(metrics)
+    return [*health.endpoints(metrics), *messages.ENDPOINTS]
 
 
 def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
@@ -30,7 +30,7 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
         is_loopback: Whether it is reached from this machine only.
     """
     metrics = Metrics(newsroom)
-    threads = limiter()
+    threads = Threads()
     app = Starlette(
         routes=[
             Route(endpoint.path, _answering(endpoint, newsroom, threads), methods=[endpoint.method])
@@ -42,7 +42,9 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
     return Door(app, metrics, is_loopback=is_loopback)
 
 
-def _answering(endpoint: Endpoint[Any], newsroom: Newsroom, threads: Any) -> Callable[[Request], Awaitable[Response]]:
+def _answering(
+    endpoint: Endpoint[Any], newsroom: Newsroom, threads: Threads
+) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         exchange = exchange_of(request.scope)
         exchange.route = endpoint.path

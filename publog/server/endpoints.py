@@ -54,11 +54,15 @@ class Call(Generic[P]):
     newsroom: Newsroom
     request: Request
     parameters: P
-    threads: anyio.CapacityLimiter
+    threads: "Threads"
 
     async def in_thread(self, work: Callable[..., R], *arguments: Any) -> R:
         """Do what blocks where it does not stop the others."""
-        return await run_sync(partial(work, *arguments), limiter=self.threads)
+        return await run_sync(partial(work, *arguments), limiter=self.threads.many)
+
+    async def alone(self, work: Callable[..., R], *arguments: Any) -> R:
+        """Publish: one request at a time does, and the others wait without a thread of theirs."""
+        return await run_sync(partial(work, *arguments), limiter=self.threads.one)
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,12 @@ class Endpoint(Generic[P]):
         return [name for name in self.parameters.__struct_fields__ if name not in self.in_path]
 
 
-def limiter() -> anyio.CapacityLimiter:
-    """As many threads as may be at work for requests."""
-    return anyio.CapacityLimiter(THREADS_MAX)
+class Threads:
+    """The threads that may be at work for requests."""
+
+    def __init__(self) -> None:
+        self.many = anyio.CapacityLimiter(THREADS_MAX)
+        self.one = anyio.CapacityLimiter(1)
 
 
 def parse(endpoint: Endpoint[P], request: Request) -> P:

@@ -44,6 +44,9 @@ VERSIONS_MAX: Final = 1_000
 DEPENDENTS_MAX: Final = 1_000
 """Views that are named as touched; all of them are counted."""
 
+REHEARSED_MESSAGES_MAX: Final = 1_000
+"""Lines of one dry run."""
+
 STOP_SECONDS_MAX: Final = 10
 """How long requests at work are waited for when the server is to end."""
 

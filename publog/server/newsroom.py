@@ -16,6 +16,7 @@ from indexers import open_index
 from indexers.port import Index
 from pipeline.as_of import LogViews
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
+from publog.server.timeline import Timeline
 from publog.settings import Settings
 
 
@@ -70,6 +71,7 @@ class Newsroom:
         # To count what is held without waiting for who publishes.
         self._held = Holding(settings.home / HELD_FILE)
         self._letters = DeadLetters(settings.home / DEAD_LETTERS_FILE)
+        self.timeline = Timeline(lambda: self.index.info().applied_through)
         self._idle: list[Reader] = []
         self._lending = Lock()
         self._looking = Lock()
@@ -138,8 +140,15 @@ class Newsroom:
             held = self._held.count()
         return Standing(last, info.applied_through, info.generation, letters, held)
 
+    def held(self, id_: str) -> str | None:
+        """The URI of a held message, None where none has this id."""
+        with self._looking:
+            found = self._held.all()
+        return next((held.messages[id_] for held in found if id_ in held.messages), None)
+
     def close(self) -> None:
         """Release what is open. Nothing may be lent any more."""
+        self.timeline.close()
         lent = [kept[0] for kept in (self._publisher, self._folded) if kept is not None]
         for reader in (*self._idle, *lent):
             reader.log.close()

@@ -129,7 +129,8 @@ def of_message(error: InvalidMessage, line: int | None = None) -> Place:
 
 def refused(places: list[Place]) -> Problem:
     """The problem with messages of which nothing was taken; the first says what kind of problem it is."""
-    first = places[0]
+    # The others were refused only because they share a transaction with it.
+    first = next(place for place in places if place.type is not None)
     code = (first.type or "").removeprefix(_PREFIX)
     status, title = {
         "conflict": (409, "The asset has moved on"),
