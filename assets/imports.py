@@ -48,8 +48,8 @@ class Batch:
     holes: int = 0
     """References let through although their targets are missing."""
     refused: list[Refused] = field(default_factory=list[Refused])
-    errors: dict[int, InvalidMessage] = field(default_factory=dict[int, InvalidMessage])
-    """What is wrong with a refused line; one that only shares its transaction with such a line has none."""
+    errors: list[tuple[int, InvalidMessage]] = field(default_factory=list[tuple[int, InvalidMessage]])
+    """What is wrong with each refused line; one that only shares its transaction with such a line has none."""
     waiting: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """The ids and URIs of the messages held."""
     new: list[Receipt] = field(default_factory=list[Receipt])
@@ -137,7 +137,7 @@ def _told(groups: list[_Group], outcomes: list[Outcome]) -> Batch:
                 batch.waiting += [(message.draft.id, message.draft.uri) for message in group.messages]
             case "refused":
                 batch.refused += _refused(group, outcome)
-                batch.errors |= {group.lines[refusal.number]: refusal.error for refusal in outcome.refusals}
+                batch.errors += [(group.lines[refusal.number], refusal.error) for refusal in outcome.refusals]
         batch.holes += len(outcome.holes)
         batch.receipts += outcome.receipts
     return batch

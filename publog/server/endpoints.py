@@ -21,6 +21,8 @@ Scope = Literal["open", "publish", "search", "admin"]
 
 JSON_TYPE: Final = "application/json"
 
+_MISSING: Final = "Object missing required field "
+
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Of an endpoint that takes none. The fields of a subclass are its parameters.
@@ -103,6 +105,15 @@ class Threads:
         self.one = anyio.CapacityLimiter(1)
 
 
+def tagged(call: Call[Any], tag: str, value: Any) -> Reply:
+    """A value that stays the same for as long as its tag does; whoever has it gets nothing again."""
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    known = [text.strip().removeprefix("W/") for text in call.request.headers.get("if-none-match", "").split(",")]
+    if headers["ETag"] in known or known == ["*"]:
+        return Reply(b"", 304, headers)
+    return Reply(value, headers=headers)
+
+
 def parse(endpoint: Endpoint[P], request: Request) -> P:
     """The typed parameters of a request.
 
@@ -140,7 +151,7 @@ def parse(endpoint: Endpoint[P], request: Request) -> P:
 def _repeatable(parameters: type[Parameters]) -> set[str]:
     info = msgspec.inspect.type_info(parameters)
     assert isinstance(info, msgspec.inspect.StructType)
-    return {field.name for field in info.fields if isinstance(_bare(field.type), msgspec.inspect.ListType)}
+    return {field.name for field in info.fields if isinstance(_bare(field.type), msgspec.inspect.VarTupleType)}
 
 
 def _bare(type_: msgspec.inspect.Type) -> msgspec.inspect.Type:
@@ -149,8 +160,8 @@ def _bare(type_: msgspec.inspect.Type) -> msgspec.inspect.Type:
 
 def _explained(error: msgspec.ValidationError, known: list[str]) -> Problem:
     reason, _, place = str(error).partition(" - at `$.")
-    missing = reason.removeprefix("Object missing required field ").strip("`")
-    if missing != reason:
+    if reason.startswith(_MISSING):
+        missing = reason.removeprefix(_MISSING).strip("`")
         return Unusable(f"{missing} is required", missing, known)
     name = place.rstrip("`").partition("[")[0]
     reason = reason.replace("`", "").replace("str ", "text ")

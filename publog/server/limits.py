@@ -38,7 +38,7 @@ WAIT_SECONDS_MAX: Final = 60
 WAIT_POLL_SECONDS: Final = 0.02
 """How often a search that waits looks how far the index is."""
 
-VERSIONS_MAX: Final = 1_000
+VERSIONS_MAX: Final = 100
 """Versions that one history gives."""
 
 DEPENDENTS_MAX: Final = 1_000

@@ -173,9 +173,9 @@ def _published(call: Call[PublishParameters], batches: list[Batch], received: fl
 
 
 def _places(batch: Batch) -> list[Place]:
+    errors = dict(batch.errors)
     return [
-        of_message(batch.errors[line], line) if line in batch.errors else Place(reason, line=line)
-        for line, reason in batch.refused
+        of_message(errors[line], line) if line in errors else Place(reason, line=line) for line, reason in batch.refused
     ]
 
 

@@ -8,8 +8,9 @@ import msgspec
 from starlette.responses import Response
 
 from assets.errors import AssetsError, Conflict, InvalidMessage, InvalidUri, LogBusy, MissingReferences
-from indexers.errors import IndexBehind, IndexersError, InvalidQuery, NoIndex
+from indexers.errors import IndexBehind, IndexersError, InvalidQuery, NoIndex, UnknownField, UnknownView
 from indexers.errors import TransientError as IndexTransient
+from pipeline.as_of import NoWatermark
 from publog.server.limits import RETRY_AFTER_SECONDS
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -150,7 +151,12 @@ def problem_of(error: Exception) -> Problem | None:
         case InvalidUri():
             return Problem(422, "invalid-uri", "This is no asset's URI", str(error), field="uri")
         case InvalidQuery():
-            return Problem(422, "invalid-query", "The search means nothing", str(error), position=error.position)
+            known = list(error.known) if isinstance(error, UnknownField | UnknownView) else None
+            return Problem(
+                422, "invalid-query", "The search means nothing", str(error), position=error.position, known=known
+            )
+        case NoWatermark():
+            return Unusable(f"as_of: {error}", "as_of")
         case IndexBehind():
             return _later("index-behind", "The index is behind", str(error), lag=error.lag)
         case NoIndex():
