@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from publog.server import content, health, messages, search
+from publog.server import content, health, messages, openapi, search
 from publog.server.door import Door, exchange_of, faults
 from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
@@ -20,7 +20,8 @@ from publog.server.problems import fault, of_status, problem_of
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
     """Every endpoint there is."""
-    return [*health.endpoints(metrics), *messages.ENDPOINTS, *search.ENDPOINTS, *content.ENDPOINTS]
+    endpoints = [*health.endpoints(metrics), *messages.ENDPOINTS, *search.ENDPOINTS, *content.ENDPOINTS]
+    return [*endpoints, openapi.endpoint(endpoints)]
 
 
 def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
