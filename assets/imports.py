@@ -5,6 +5,7 @@ A JSON document is one transaction. What either would do can be rehearsed, with 
 
 import gc
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from uuid import uuid4
@@ -13,7 +14,7 @@ import msgspec
 
 from assets.catalog import References
 from assets.collector import paused_collector
-from assets.errors import InvalidMessage
+from assets.errors import InvalidMessage, NotAllowed
 from assets.gateway import Gateway, Outcome, Prepared, Proposal, Refusal
 from assets.intake import Line
 from assets.limits import (
@@ -27,6 +28,12 @@ from assets.model import Receipt
 from assets.validation import Envelope, parse_message, transaction_in
 
 _decode_array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+Kinds = AbstractSet[str] | None
+"""What the publisher may publish; None: every kind."""
+
+KIND_SHOWN_MAX: Final = 100
+"""Characters of a kind that is told."""
 
 
 class Refused(NamedTuple):
@@ -72,12 +79,14 @@ class _Group:
     is_too_large: bool = False
 
 
-def import_lines(gateway: Gateway, lines: Iterable[Line], references: References | None = None) -> Iterator[Batch]:
+def import_lines(
+    gateway: Gateway, lines: Iterable[Line], references: References | None = None, kinds: Kinds = None
+) -> Iterator[Batch]:
     """Publish lines; each batch that is yielded is durable."""
     groups: list[_Group] = []
     count = size = 0
     with paused_collector():
-        for group in _transactions(gateway, lines):
+        for group in _transactions(gateway, lines, kinds):
             groups.append(group)
             count += len(group.lines)
             size += group.bytes
@@ -90,19 +99,23 @@ def import_lines(gateway: Gateway, lines: Iterable[Line], references: References
             yield _publish(gateway, groups, references)
 
 
-def import_document(gateway: Gateway, text: bytes, references: References | None = None) -> Batch:
+def import_document(gateway: Gateway, text: bytes, references: References | None = None, kinds: Kinds = None) -> Batch:
     """Publish a JSON document: one message, or an array of messages that are one transaction. Lines are its items."""
-    return _publish(gateway, [_document(gateway, text)], references)
+    return _publish(gateway, [_document(gateway, text, kinds)], references)
 
 
-def rehearse_lines(gateway: Gateway, lines: Iterable[Line], references: References | None = None) -> Batch:
+def rehearse_lines(
+    gateway: Gateway, lines: Iterable[Line], references: References | None = None, kinds: Kinds = None
+) -> Batch:
     """What `import_lines` would do. All of it is in memory at once; its receipts' offsets stay nobody's."""
-    return _rehearse(gateway, list(_transactions(gateway, lines)), references)
+    return _rehearse(gateway, list(_transactions(gateway, lines, kinds)), references)
 
 
-def rehearse_document(gateway: Gateway, text: bytes, references: References | None = None) -> Batch:
+def rehearse_document(
+    gateway: Gateway, text: bytes, references: References | None = None, kinds: Kinds = None
+) -> Batch:
     """What `import_document` would do; its receipts' offsets stay nobody's."""
-    return _rehearse(gateway, [_document(gateway, text)], references)
+    return _rehearse(gateway, [_document(gateway, text, kinds)], references)
 
 
 def _publish(gateway: Gateway, groups: list[_Group], references: References | None) -> Batch:
@@ -150,7 +163,7 @@ def _refused(group: _Group, outcome: Outcome) -> list[Refused]:
     return [Refused(line, reasons.get(line, with_it)) for line in group.lines]
 
 
-def _document(gateway: Gateway, text: bytes) -> _Group:
+def _document(gateway: Gateway, text: bytes, kinds: Kinds) -> _Group:
     """The one transaction of a JSON document; it need not have a name."""
     try:
         texts = [bytes(item) for item in _decode_array(text)] if text.lstrip()[:1] == b"[" else [text]
@@ -176,13 +189,13 @@ def _document(gateway: Gateway, text: bytes) -> _Group:
         except InvalidMessage as error:
             _refuse(group, line, error)
         else:
-            _add(group, line, envelope, gateway)
+            _add(group, line, envelope, gateway, kinds)
         if group.is_too_large:
             break
     return group
 
 
-def _transactions(gateway: Gateway, lines: Iterable[Line]) -> Iterator[_Group]:
+def _transactions(gateway: Gateway, lines: Iterable[Line], kinds: Kinds) -> Iterator[_Group]:
     """Lines grouped by transaction. One that can't be read is of the transaction it names, as far as that can be told,
     else of the one before it: what may be cut short is not published.
     """
@@ -209,17 +222,19 @@ def _transactions(gateway: Gateway, lines: Iterable[Line]) -> Iterator[_Group]:
         if error is not None:
             _refuse(group, line, error)
         elif envelope is not None:
-            _add(group, line, envelope, gateway)
+            _add(group, line, envelope, gateway, kinds)
     if group is not None:
         yield group
 
 
-def _add(group: _Group, line: Line, envelope: Envelope, gateway: Gateway) -> None:
+def _add(group: _Group, line: Line, envelope: Envelope, gateway: Gateway, kinds: Kinds) -> None:
     group.bytes += len(line.text or b"")
     try:
         if group.is_too_large and not group.lines:
             raise InvalidMessage("tx", f"has more than {TRANSACTION_MESSAGES_MAX:,} messages")
         if not group.is_too_large:
+            if kinds is not None and envelope.kind not in kinds:
+                raise NotAllowed(envelope.kind[:KIND_SHOWN_MAX], kinds)
             message = gateway.prepare(envelope, line.id)
             group.payload_bytes += len(message.draft.value or b"")
             if len(group.lines) == TRANSACTION_MESSAGES_MAX:

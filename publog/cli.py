@@ -22,6 +22,7 @@ from publog.commands import (
     doctor,
     explain,
     history,
+    keys,
     log,
     publish,
     run,
@@ -86,6 +87,7 @@ app.add_typer(backfill.app, name="backfill")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(log.app, name="log")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)
 
 _WRONGLY = (UsedWrongly, UnusableLog, InvalidUri, InvalidQuery, UnusableIndex, UnusableJob)

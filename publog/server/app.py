@@ -1,8 +1,10 @@
 """The application: a table of endpoints behind the door."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
+from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from publog.server import content, health, messages, openapi, search
+from publog.server.admission import admit
 from publog.server.door import Door, exchange_of, faults
 from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
@@ -34,7 +37,11 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
     threads = Threads()
     app = Starlette(
         routes=[
-            Route(endpoint.path, _answering(endpoint, newsroom, threads), methods=[endpoint.method])
+            Route(
+                endpoint.path,
+                _answering(endpoint, newsroom, threads, is_loopback=is_loopback),
+                methods=[endpoint.method],
+            )
             for endpoint in table(metrics)
         ],
         exception_handlers={HTTPException: _plain_problem},
@@ -44,13 +51,16 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
 
 
 def _answering(
-    endpoint: Endpoint[Any], newsroom: Newsroom, threads: Threads
+    endpoint: Endpoint[Any], newsroom: Newsroom, threads: Threads, *, is_loopback: bool
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         exchange = exchange_of(request.scope)
         exchange.route = endpoint.path
         try:
-            call = Call(newsroom, request, parse(endpoint, request), threads)
+            admitted = partial(admit, newsroom.keys, request, endpoint.scopes, is_loopback=is_loopback)
+            key = await run_sync(admitted, limiter=threads.many)
+            exchange.key = None if key is None else key.id
+            call = Call(newsroom, request, parse(endpoint, request), threads, key)
             return (await endpoint.handle(call)).response()
         except Exception as error:  # noqa: BLE001 - no error leaves as anything but a problem
             problem = problem_of(error)

@@ -307,7 +307,7 @@ def _gone(uri: str, version: int) -> Problem:
 
 def _get(path: str, name: str, summary: str, handle: Any, answer: tuple[str, Any], parameters: Any) -> Endpoint[Any]:
     return Endpoint(
-        "GET", path, name, summary, handle, {200: answer}, parameters, scope="search", problems=(404, 409, 410, 503)
+        "GET", path, name, summary, handle, {200: answer}, parameters, scopes=("search",), problems=(404, 409, 410, 503)
     )
 
 

@@ -12,12 +12,13 @@ from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
+from publog.keys import Key
 from publog.server.limits import PARAMETERS_MAX, THREADS_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import Problem, Unusable
 
-Scope = Literal["open", "publish", "search", "admin"]
-"""What a key must allow; `open` needs none."""
+Scope = Literal["publish", "search", "admin"]
+"""What a key may allow."""
 
 JSON_TYPE: Final = "application/json"
 
@@ -57,6 +58,13 @@ class Call(Generic[P]):
     request: Request
     parameters: P
     threads: "Threads"
+    key: Key | None = None
+    """That was shown, and is good for this."""
+
+    @property
+    def kinds(self) -> frozenset[str] | None:
+        """The kinds that may be published; None for every kind."""
+        return None if self.key is None else self.key.kinds
 
     async def in_thread(self, work: Callable[..., R], *arguments: Any) -> R:
         """Do what blocks where it does not stop the others."""
@@ -81,7 +89,8 @@ class Endpoint(Generic[P]):
     answers: Mapping[int, tuple[str, Any]]
     """Status to what it means and the type of its value; `bytes` for what is not JSON."""
     parameters: type[P]
-    scope: Scope = "open"
+    scopes: tuple[Scope, ...] = ()
+    """A key must allow one of these; with none, nobody is asked."""
     bodies: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Media type to the type of what may be sent."""
     problems: tuple[int, ...] = ()

@@ -77,7 +77,7 @@ def endpoints(metrics: Metrics) -> list[Endpoint[Any]]:
             show,
             {200: ("Prometheus' text format", bytes)},
             Parameters,
-            scope="admin",
+            scopes=("admin",),
             media_type="text/plain",
         ),
     ]

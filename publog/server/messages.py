@@ -125,7 +125,7 @@ def _publish_document(call: Call[PublishParameters], spool: Spool, received: flo
     parameters = call.parameters
     work = rehearse_document if parameters.dry_run else import_document
     with call.newsroom.publishing() as gateway:
-        batch = work(gateway, text, parameters.references or None)
+        batch = work(gateway, text, parameters.references or None, call.kinds)
     if batch.refused:
         raise refused(_places(batch))
     return Reply(_published(call, [batch], received))
@@ -141,12 +141,12 @@ def _publish_lines(call: Call[PublishParameters], spool: Spool, received: float)
     references = parameters.references or None
     with call.newsroom.publishing() as gateway:
         if not parameters.dry_run:
-            batches = list(import_lines(gateway, new_lines(spool), references))
+            batches = list(import_lines(gateway, new_lines(spool), references, call.kinds))
         elif lines > REHEARSED_MESSAGES_MAX:
             detail = f"dry_run takes at most {REHEARSED_MESSAGES_MAX:,} messages at a time"
             raise Problem(422, "too-many", "There are too many messages", detail, field="dry_run")
         else:
-            batches = [rehearse_lines(gateway, new_lines(spool), references)]
+            batches = [rehearse_lines(gateway, new_lines(spool), references, call.kinds)]
     answer = _published(call, batches, received)
     return Reply(answer, PARTLY if answer.refused else 200)
 
@@ -244,7 +244,7 @@ ENDPOINTS: Final[list[Endpoint[Any]]] = [
             PARTLY: ("Of lines only: some transactions were refused; the others are in the log, or held", Published),
         },
         PublishParameters,
-        scope="publish",
+        scopes=("publish",),
         bodies={JSON: Envelope | list[Envelope], NDJSON: Envelope},
         problems=(400, 408, 409, 413, 415, 503),
     ),
@@ -256,7 +256,7 @@ ENDPOINTS: Final[list[Endpoint[Any]]] = [
         receipt,
         {200: ("The message", Tracked)},
         ReceiptParameters,
-        scope="search",
+        scopes=("search", "publish"),
         problems=(404, 503),
     ),
 ]

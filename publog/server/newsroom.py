@@ -16,6 +16,7 @@ from indexers import open_index
 from indexers.port import Index
 from pipeline.as_of import LogViews
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
+from publog.keys import KEYS_FILE, Keys
 from publog.server.timeline import Timeline
 from publog.settings import Settings
 
@@ -67,6 +68,7 @@ class Newsroom:
             Gateway(log, catalog)
             fix_catalog(log, catalog)
         self.index: Index = open_index(settings.index)
+        self.keys = Keys(settings.home / KEYS_FILE)
         self._holding = Holding(settings.home / HELD_FILE)
         # To count what is held without waiting for who publishes.
         self._held = Holding(settings.home / HELD_FILE)
@@ -157,6 +159,7 @@ class Newsroom:
         self._holding.close()
         self._held.close()
         self._letters.close()
+        self.keys.close()
         self.index.close()
 
 

@@ -64,7 +64,7 @@ def describe(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
 
 def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str, Any]) -> dict[str, Any]:
     problem = {PROBLEM_TYPE: {"schema": schemas[ProblemDocument]}}
-    guarded = () if one.scope == "open" else _GUARDED
+    guarded = _GUARDED if one.scopes else ()
     responses: dict[str, Any] = {
         str(status): {
             "description": text,
@@ -95,7 +95,7 @@ def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str
             "required": True,
             "content": {type_: {"schema": schemas[body]} for type_, body in one.bodies.items()},
         }
-    if one.scope != "open":
+    if one.scopes:
         operation["security"] = [{"key": []}, {}]
-        operation["description"] = f"A key that is shown must have the scope `{one.scope}`."
+        operation["description"] = f"A key that is shown must have the scope {' or '.join(one.scopes)}."
     return operation

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from assets.errors import AssetsError, Conflict, InvalidMessage, InvalidUri, LogBusy, MissingReferences
+from assets.errors import AssetsError, Conflict, InvalidMessage, InvalidUri, LogBusy, MissingReferences, NotAllowed
 from indexers.errors import IndexBehind, IndexersError, InvalidQuery, NoIndex, UnknownField, UnknownView
 from indexers.errors import TransientError as IndexTransient
 from pipeline.as_of import NoWatermark
@@ -123,6 +123,8 @@ def of_message(error: InvalidMessage, line: int | None = None) -> Place:
     offset = None
     if isinstance(error, Conflict):
         code, offset = "conflict", -1 if error.present is None else error.present
+    elif isinstance(error, NotAllowed):
+        code = "forbidden"
     elif isinstance(error, MissingReferences):
         code = "missing-references"
     return Place(error.rule, error.field or None, line, _PREFIX + code, offset)
@@ -135,6 +137,7 @@ def refused(places: list[Place]) -> Problem:
     code = (first.type or "").removeprefix(_PREFIX)
     status, title = {
         "conflict": (409, "The asset has moved on"),
+        "forbidden": (403, "The key does not allow this"),
         "missing-references": (422, "Something it refers to was never published"),
     }.get(code, (422, "The message can't be taken"))
     detail = f"{first.field}: {first.detail}" if first.field else first.detail

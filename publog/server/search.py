@@ -202,7 +202,7 @@ ENDPOINTS: Final[list[Endpoint[Any]]] = [
         search,
         {200: ("A page of what was found", Page)},
         SearchParameters,
-        scope="search",
+        scopes=("search",),
         problems=(503,),
     )
 ]

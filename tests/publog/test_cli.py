@@ -147,6 +147,10 @@ COMMANDS = [
     "log verify",
     "dead-letters list",
     "dead-letters replay",
+    "keys add",
+    "keys list",
+    "keys revoke",
+    "keys rotate",
     "doctor",
 ]
 
@@ -195,6 +199,10 @@ NO_LOG = (
         "log tail",
         "log verify",
         "dead-letters replay",
+        "keys add",
+        "keys list",
+        "keys revoke",
+        "keys rotate",
         "doctor",
     ],
 )

@@ -38,13 +38,29 @@ def end(server: "subprocess.Popen[str]", number: signal.Signals) -> Ran:
     return ran
 
 
-def test_a_server_on_a_new_home_is_ready_and_ends_well(tmp_path: Path) -> None:
+def test_a_server_on_a_new_home_is_a_working_newsroom_and_ends_well(tmp_path: Path) -> None:
     with serving(tmp_path) as (server, url):
         until(lambda: httpx2.get(f"{url}/readyz").status_code == 200)
+        tag = {
+            "uri": "news://tag/floods",
+            "kind": "tag",
+            "op": "publish",
+            "time": "2026-11-23T09:00:00Z",
+            "id": "first",
+            "data": {"name": "Floods", "type": "subject", "slug": "floods"},
+        }
+        told = httpx2.post(f"{url}/v1/messages", json=tag)
+        assert told.status_code == 200, told.text
+        offset = told.json()["receipts"][0]["offset"]
+        found = httpx2.get(f"{url}/v1/search", params={"q": "floods", "at_least": offset, "wait": 30}, timeout=40)
+        assert found.status_code == 200, found.text
+        assert [hit["uri"] for hit in found.json()["hits"]] == ["news://tag/floods"]
+        assert found.json()["applied_through"] == offset
+        until(lambda: "at" in httpx2.get(f"{url}/v1/receipts/first").json()["searchable"])
         ran = end(server, signal.SIGTERM)
     assert ran.code == 0
     assert ran.out == "stopped\n"
-    assert '"route":"/readyz"' in ran.err
+    assert '"route":"/v1/messages"' in ran.err
 
 
 def test_without_a_stream_nothing_fills_the_index(tmp_path: Path) -> None:
