@@ -16,8 +16,8 @@ from denormalizer.plan import Plan, compile_catalog
 from denormalizer.view import View
 from pipeline.errors import PipelineError
 
-_DIGITS_MAX: Final = 19
-"""No offset has so many."""
+_DIGITS_MAX: Final = 100
+"""No offset has so many, and to read more takes ever longer."""
 
 
 class AssetVersion(NamedTuple):
@@ -92,9 +92,9 @@ def watermark_of(log: Log, text: str) -> int:
     Raises:
         NoWatermark: with what to write instead.
     """
-    if text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX:
+    if text.isascii() and text.isdigit():
         last = log.last_offset()
-        if int(text) > last:
+        if len(text) > _DIGITS_MAX or int(text) > last:
             raise NoWatermark(f"the log's last offset is {last}")
         return int(text)
     try:

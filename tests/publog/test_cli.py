@@ -199,10 +199,6 @@ NO_LOG = (
         "log tail",
         "log verify",
         "dead-letters replay",
-        "keys add",
-        "keys list",
-        "keys revoke",
-        "keys rotate",
         "doctor",
     ],
 )
