@@ -1,5 +1,6 @@
 """`publog serve` as a process: a new home becomes a newsroom that publishes, indexes, searches and ends well."""
 
+import os
 import re
 import signal
 import subprocess
@@ -75,3 +76,27 @@ def test_an_address_that_is_none_is_used_wrongly(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Shell(tmp_path, capsys, monkeypatch)("serve", *arguments, code=2)
+
+
+def children(process: int) -> set[int]:
+    listed = (path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children"))
+    return {int(child) for text in listed for child in text.split()}
+
+
+def has_ended(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells a process's children this way")
+def test_a_stream_that_dies_is_started_again_and_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    with serving(tmp_path) as (server, url):
+        until(lambda: httpx2.get(f"{url}/readyz").status_code == 200)
+        (first,) = children(server.pid)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: bool(children(server.pid) - {first}))
+        (second,) = children(server.pid)
+        server.kill()
+        until(lambda: has_ended(second))
