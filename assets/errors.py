@@ -6,6 +6,7 @@ AssetsError
 |  +- InvalidMessage        a message that the gateway refuses: field, rule
 |  +- MissingReferences     references to assets that nobody published
 |  +- Conflict              the asset moved on since the publisher looked
+|  +- NotAllowed            a message of a kind that its publisher may not publish
 |  +- UnreadableFile        a file of messages that is missing, cut short or not what its name says
 |  +- SchemaProblem         one thing wrong with a schema; InvalidCatalog says where
 |  +- InvalidCatalog        a catalog that cannot be used: every problem with file, line and remedy
@@ -17,7 +18,7 @@ AssetsError
    +- LogBusy               another writer holds the log
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -74,6 +75,14 @@ class Conflict(InvalidMessage):
         self.uri = uri
         self.expected = expected
         self.present = present
+
+
+class NotAllowed(InvalidMessage):
+    """A message of a kind that its publisher may not publish."""
+
+    def __init__(self, kind: str, allowed: Iterable[str]) -> None:
+        super().__init__("kind", f"{kind} may not be published by this publisher, only {', '.join(sorted(allowed))}")
+        self.kind = kind
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ A transaction is taken whole or not at all. What is refused never enters the log
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 from uuid import uuid4
@@ -134,6 +134,19 @@ class Gateway:
                 self._holding.add(attempt.to_hold)
         return outcomes
 
+    def rehearse(self, proposals: Sequence[Proposal], references: References | None = None) -> list[Outcome]:
+        """What `publish` would do now, by doing it and taking it back. The receipts' offsets stay nobody's.
+
+        Raises:
+            LogBusy: another writer holds the log.
+        """
+        attempt = _Attempt(self._log, self._holding, references or self._policy, self._published)
+        outcomes: list[Outcome] = []
+        with suppress(_TakenBack), self._others_kept_out(), self._log.writing():
+            outcomes = attempt.run(proposals)
+            raise _TakenBack
+        return outcomes
+
     def release(self) -> list[Receipt]:
         """Append what was held and waits for nothing any more; the receipts of what was appended now."""
         if self._holding is None or self._holding.is_empty():
@@ -154,6 +167,10 @@ class Gateway:
     def _others_kept_out(self) -> AbstractContextManager[None]:
         """From deciding what to hold until it is held, no other gateway may let a later message of its assets pass."""
         return nullcontext() if self._holding is None else self._holding.changing()
+
+
+class _TakenBack(Exception):
+    """Ends a rehearsal: nothing of it is kept."""
 
 
 class _Refused(Exception):

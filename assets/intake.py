@@ -8,6 +8,7 @@ from hashlib import blake2b
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, cast
+from uuid import uuid4
 
 from assets.errors import AssetsError, UnreadableFile
 from assets.limits import LINE_BYTES_MAX
@@ -52,6 +53,12 @@ def read_lines(name: str) -> Iterator[Line]:
     except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
         beyond = f" beyond line {number:,}; publish it again once it is whole" if number else ""
         raise UnreadableFile(f"{name}: can't be read{beyond}: {error}") from None
+
+
+def new_lines(file: IO[bytes]) -> Iterator[Line]:
+    """The lines of an open file that is sent once: each stands for itself, whatever was sent before."""
+    for line in _lines(file):
+        yield line._replace(id=uuid4().hex)
 
 
 def _open(name: str) -> IO[bytes]:

@@ -1,18 +1,23 @@
 """Views straight from the log, without an index: now or at any past offset, all or a few, through the one fold."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from assets.catalog import Catalog
 from assets.codec import Codec
 from assets.errors import Undecodable
 from assets.log.port import Log
-from assets.model import NEVER, Message, kind_of
+from assets.model import NEVER, Message, kind_of, microseconds
 from denormalizer.as_of import AsOf
 from denormalizer.fold import Fold
 from denormalizer.fragments import to_json
 from denormalizer.plan import Plan, compile_catalog
 from denormalizer.view import View
+from pipeline.errors import PipelineError
+
+_DIGITS_MAX: Final = 100
+"""No offset has so many, and to read more takes ever longer."""
 
 
 class AssetVersion(NamedTuple):
@@ -23,6 +28,10 @@ class AssetVersion(NamedTuple):
     """A JSON object; None where it was unpublished or can't be read."""
     problem: str | None = None
     """Why it can't be read."""
+
+
+class NoWatermark(PipelineError):
+    """A text that names no offset and no time of a log. Terminal."""
 
 
 class LogViews:
@@ -75,3 +84,23 @@ class LogViews:
             if start == 0:
                 return NEVER
             step *= 8
+
+
+def watermark_of(log: Log, text: str) -> int:
+    """The watermark that a text names: an offset, or the last message published at or before an RFC 3339 time.
+
+    Raises:
+        NoWatermark: with what to write instead.
+    """
+    if text.isascii() and text.isdigit():
+        last = log.last_offset()
+        if len(text) > _DIGITS_MAX or int(text) > last:
+            raise NoWatermark(f"the log's last offset is {last}")
+        return int(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise NoWatermark("give an offset, or a time like 2026-11-23T09:00:00Z") from None
+    if time.tzinfo is None:
+        raise NoWatermark("say the time's zone, as in 2026-11-23T09:00:00Z")
+    return log.offset_at(microseconds(time))

@@ -4,6 +4,7 @@ PipelineError
 +- JobFailed      the runner failed, or said DONE without the work being done
 +- JobRunning     another job is at work in the same folder
 +- UnusableJob    settings that can't go together
++- NoWatermark    a text that names no offset and no time of a log (pipeline.as_of)
 +- UnusableFile   a file that jobs keep in their folder can't be used
 """
 

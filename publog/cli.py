@@ -22,10 +22,12 @@ from publog.commands import (
     doctor,
     explain,
     history,
+    keys,
     log,
     publish,
     run,
     search,
+    serve,
     views,
 )
 from publog.options import Shared
@@ -80,10 +82,12 @@ app.command("diff")(history.diff)
 app.command("explain")(explain.explain)
 app.command("dependents")(explain.dependents)
 app.command("search")(search.search)
+app.command("serve")(serve.serve)
 app.add_typer(backfill.app, name="backfill")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(log.app, name="log")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)
 
 _WRONGLY = (UsedWrongly, UnusableLog, InvalidUri, InvalidQuery, UnusableIndex, UnusableJob)

@@ -28,6 +28,9 @@ def run(
         int | None,
         typer.Option(metavar="N", min=1, help="With --stream: messages at a time, where it has to catch up."),
     ] = None,
+    until_input_ends: Annotated[
+        bool, typer.Option("--until-input-ends", help="With --stream: stop when standard input ends, too.")
+    ] = False,
     log: LogOption = None,
     index: IndexOption = None,
     catalog: CatalogOption = None,
@@ -43,7 +46,11 @@ def run(
         raise UsedWrongly("say what to run: publog run --batch, or publog run --stream")
     settings = settings_of(context, log, index, catalog)
     if stream:
-        return run_stream.run_stream(settings, runner, shards, micro_batch, context.args, json=json)
+        return run_stream.run_stream(
+            settings, runner, shards, micro_batch, context.args, until_input_ends=until_input_ends, json=json
+        )
+    if until_input_ends:
+        raise UsedWrongly("--until-input-ends goes with --stream; a batch ends by itself")
     if micro_batch is not None:
         raise UsedWrongly("--micro-batch goes with --stream; a batch is one")
     return _run_batch(settings, runner, shards, context.args, json=json)

@@ -1,10 +1,11 @@
 """`publog run --stream`: follow the log until stopped."""
 
+import os
 import signal
 import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from threading import Event, current_thread, main_thread
+from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,7 +25,14 @@ JSON_SECONDS: Final = 1.0
 
 
 def run_stream(
-    settings: Settings, runner: str | None, shards: int, micro_batch: int | None, options: list[str], *, json: bool
+    settings: Settings,
+    runner: str | None,
+    shards: int,
+    micro_batch: int | None,
+    options: list[str],
+    *,
+    until_input_ends: bool,
+    json: bool,
 ) -> int:
     """Follow the log; the exit code is 0 when it was stopped, whatever it met."""
     load_beam()
@@ -46,6 +54,8 @@ def run_stream(
         url = opened.url
     tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
     with _stopped_by_signals() as stop, line() as shown:
+        if until_input_ends:
+            Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
         said = _Said(settings, shown, json=json)
         done = follow(
             log=url,
@@ -137,6 +147,14 @@ class _Said:
 
     def _write(self, event: str, **values: Any) -> None:
         write_lines([orjson.dumps({"event": event, **values})])
+
+
+def _stop_with_input(stop: Event) -> None:
+    """Whoever started this holds the other end, and lets go of it when it ends, however it does."""
+    # Not through Python's buffer: a daemon thread inside it would stand in the way of the end.
+    while os.read(0, 4096):
+        pass
+    stop.set()
 
 
 @contextmanager

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import datetime
 from typing import Annotated, Literal
 
 import typer
 
 from assets.log.port import Log
-from assets.model import NEVER, check_uri, microseconds
+from assets.model import NEVER, check_uri
 from denormalizer.view import View
 from indexers import open_index
-from pipeline.as_of import LogViews
+from pipeline.as_of import LogViews, NoWatermark, watermark_of
 from publog.options import CatalogOption, IndexOption, LogOption, ViewOption, known_view, settings_of
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import warn, write_lines
@@ -67,20 +66,10 @@ def views(
 
 def offset_of(log: Log, as_of: str | None) -> int:
     """The watermark that an --as-of names: an offset, or the last message published at or before a time."""
-    last = log.last_offset()
-    if as_of is None:
-        return last
-    if as_of.isascii() and as_of.isdigit():
-        if int(as_of) > last:
-            raise UsedWrongly(f"--as-of {as_of}: the log's last offset is {last}")
-        return int(as_of)
     try:
-        time = datetime.fromisoformat(as_of)
-    except ValueError:
-        raise UsedWrongly(f"--as-of {as_of}: give an offset, or a time like 2026-11-23T09:00:00Z") from None
-    if time.tzinfo is None:
-        raise UsedWrongly(f"--as-of {as_of}: say the time's zone, as in 2026-11-23T09:00:00Z")
-    return log.offset_at(microseconds(time))
+        return log.last_offset() if as_of is None else watermark_of(log, as_of)
+    except NoWatermark as error:
+        raise UsedWrongly(f"--as-of {as_of}: {error}") from None
 
 
 def _from_log(settings: Settings, view: str | None, uri: str | None, as_of: str | None) -> Iterable[View]:

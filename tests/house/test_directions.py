@@ -21,6 +21,7 @@ OFFENCES = {
     "tantivy": ("publog/offence_8.py", "import tantivy"),
     "fastavro": ("denormalizer/offence_9.py", "import fastavro"),
     "duckdb": ("backfill/offence_10.py", "import duckdb"),
+    "http": ("pipeline/offence_11.py", "import starlette"),
 }
 
 

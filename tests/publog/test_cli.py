@@ -139,6 +139,7 @@ COMMANDS = [
     "explain",
     "dependents",
     "search",
+    "serve",
     "catalog check",
     "catalog show",
     "log info",
@@ -146,6 +147,10 @@ COMMANDS = [
     "log verify",
     "dead-letters list",
     "dead-letters replay",
+    "keys add",
+    "keys list",
+    "keys revoke",
+    "keys rotate",
     "doctor",
 ]
 

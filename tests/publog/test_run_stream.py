@@ -193,6 +193,23 @@ def test_an_index_of_another_catalog_is_refused_and_backfill_named(shell: Shell)
     assert "publog backfill" in ran.err
 
 
+def test_a_stream_ends_with_its_input_where_it_is_told_to(shell: Shell) -> None:
+    started = subprocess.Popen(
+        command("run", "--stream", "--until-input-ends"),
+        cwd=shell.folder,
+        env=quiet_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline().startswith("following")
+    out, _ = started.communicate(timeout=PATIENCE_SECONDS)
+    assert out.startswith("stopped at offset 1")
+    assert started.returncode == 0
+    shell("run", "--batch", "--until-input-ends", code=2)
+
+
 def test_a_second_stream_is_refused(shell: Shell) -> None:
     with streaming(shell):
         ran = shell("run", "--stream", code=1)

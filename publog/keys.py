@@ -1,0 +1,146 @@
+"""Keys: who may publish and read over HTTP. A home keeps what they allow and a hash of each, never a key itself."""
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from hmac import compare_digest
+from pathlib import Path
+from secrets import token_hex, token_urlsafe
+from threading import Lock
+from typing import Any, Final, NamedTuple
+
+from publog.settings import UsedWrongly
+
+KEYS_FILE: Final = "keys.sqlite"
+"""In the home."""
+
+SCOPES: Final = ("publish", "publish:KIND", "search", "admin")
+
+_SCOPE: Final = re.compile(r"(publish(:[A-Za-z_][A-Za-z0-9_]*)?|search|admin)\Z")
+_KEY: Final = re.compile(r"publog_([0-9a-f]{12})_([A-Za-z0-9_\-]{43})\Z")
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS keys (
+    id TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    revoked INTEGER
+) STRICT
+"""
+
+
+class Key(NamedTuple):
+    """What is known of a key."""
+
+    id: str
+    scopes: tuple[str, ...]
+    created: int
+    """Seconds since 1970-01-01T00:00:00Z, of the last rotation."""
+    revoked: int | None
+
+    def allows(self, scope: str) -> bool:
+        """Whether it may be used for this at all; `kinds` says which kinds it may publish."""
+        return any(own.partition(":")[0] == scope for own in self.scopes)
+
+    @property
+    def kinds(self) -> frozenset[str] | None:
+        """The kinds that it may publish; None for every kind."""
+        return None if "publish" in self.scopes else frozenset(own[8:] for own in self.scopes if own[:8] == "publish:")
+
+
+class Keys:
+    """The keys of one home; may be used by several threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._using = Lock()
+        with self._explained():
+            # Nobody else may read it, from its first moment on.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+            self._database.executescript(f"PRAGMA synchronous=EXTRA; {_SCHEMA};")
+
+    def add(self, scopes: Sequence[str]) -> str:
+        """A new key, which nobody can be told again.
+
+        Raises:
+            UsedWrongly: a scope is none.
+        """
+        for scope in scopes:
+            if not _SCOPE.match(scope):
+                raise UsedWrongly(f"{scope[:100]!r} is no scope; use {', '.join(SCOPES)}")
+        id_, secret = token_hex(6), token_urlsafe(32)
+        row = (id_, _hash(secret), " ".join(dict.fromkeys(scopes)), int(time.time()))
+        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, NULL)", *row)
+        return f"publog_{id_}_{secret}"
+
+    def rotate(self, id_: str) -> str:
+        """Another secret for a key, which allows the same; the former stops at once.
+
+        Raises:
+            UsedWrongly: there is no such key, or it was revoked.
+        """
+        secret = token_urlsafe(32)
+        statement = "UPDATE keys SET hash = ?, created = ? WHERE id = ? AND revoked IS NULL RETURNING id"
+        if not self._run(statement, _hash(secret), int(time.time()), id_):
+            raise UsedWrongly(f"there is no key {id_} in use; publog keys list has them")
+        return f"publog_{id_}_{secret}"
+
+    def revoke(self, id_: str) -> None:
+        """End a key, at once.
+
+        Raises:
+            UsedWrongly: there is no such key, or it was revoked before.
+        """
+        statement = "UPDATE keys SET revoked = ? WHERE id = ? AND revoked IS NULL RETURNING id"
+        if not self._run(statement, int(time.time()), id_):
+            raise UsedWrongly(f"there is no key {id_} in use; publog keys list has them")
+
+    def all(self) -> list[Key]:
+        """Every key there ever was."""
+        return [_key(row) for row in self._run("SELECT id, scopes, created, revoked FROM keys ORDER BY created, id")]
+
+    def any(self) -> bool:
+        """Whether there ever was one: to revoke the last opens no door."""
+        return bool(self._run("SELECT 1 FROM keys LIMIT 1"))
+
+    def find(self, text: str) -> Key | None:
+        """The key that a text is; None where it is none, or one that was revoked."""
+        parts = _KEY.match(text)
+        if parts is None:
+            return None
+        rows = self._run("SELECT id, scopes, created, revoked, hash FROM keys WHERE id = ?", parts[1])
+        if not rows or not compare_digest(rows[0][4], _hash(parts[2])):
+            return None
+        key = _key(rows[0][:4])
+        return key if key.revoked is None else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _run(self, statement: str, *values: Any) -> list[Any]:
+        with self._using, self._explained():
+            return self._database.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise UsedWrongly(f"{self._path}, where keys are kept, can't be used ({error})") from error
+
+
+def _hash(secret: str) -> str:
+    # A secret of 256 random bits can't be guessed, so a slow hash would only be slow.
+    return sha256(secret.encode()).hexdigest()
+
+
+def _key(row: Sequence[Any]) -> Key:
+    id_, scopes, created, revoked = row
+    return Key(id_, tuple(scopes.split()), created, revoked)

@@ -1,0 +1,262 @@
+"""Publishing over HTTP, and where a message is since."""
+
+import time
+from collections.abc import Iterable
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from assets.imports import Batch, import_document, import_lines, rehearse_document, rehearse_lines
+from assets.intake import new_lines
+from assets.limits import KEY_CHARACTERS_MAX, LINE_BYTES_MAX
+from assets.model import kind_of, rfc3339
+from assets.validation import Envelope
+from publog.server.bodies import JSON, NDJSON, Spool, check_depth, media_type, receive
+from publog.server.endpoints import Call, Endpoint, Parameters, Reply
+from publog.server.limits import DEPENDENTS_MAX, REHEARSED_MESSAGES_MAX
+from publog.server.newsroom import Newsroom
+from publog.server.problems import NotThere, Place, Problem, of_message, refused
+
+PARTLY: Final = 207
+"""Some transactions were taken, others refused: the answer says which (RFC 4918 has the number, the body is our own)."""
+
+
+class PublishParameters(Parameters, frozen=True):
+    references: Annotated[
+        Literal["reject", "hold", "allow"] | msgspec.UnsetType,
+        msgspec.Meta(description="What becomes of references to what nobody has published; else as the catalog says."),
+    ] = msgspec.UNSET
+    dry_run: Annotated[
+        bool, msgspec.Meta(description="Write nothing: validate, and say which views would be touched.")
+    ] = False
+
+
+class ReceiptParameters(Parameters, frozen=True):
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=KEY_CHARACTERS_MAX, description="Of the message.")]
+
+
+class ReceiptDocument(msgspec.Struct):
+    """The message is durable."""
+
+    id: str
+    uri: str
+    offset: int
+
+
+class HeldMessage(msgspec.Struct):
+    """A message that waits for what it refers to."""
+
+    id: str
+    uri: str
+
+
+class ViewName(msgspec.Struct):
+    """One view of one asset."""
+
+    view: str
+    uri: str
+
+
+class Touched(msgspec.Struct):
+    """The views that a change touches."""
+
+    count: int
+    counts: dict[str, int]
+    """By view."""
+    views: list[ViewName]
+    """The first of them."""
+
+
+class Published(msgspec.Struct, omit_defaults=True):
+    """What became of the messages."""
+
+    appended: int
+    already_there: int
+    held: int
+    refused: int
+    released: int
+    """Held before, and appended now."""
+    dangling_references: int
+    receipts: list[ReceiptDocument]
+    """Of what is in the log now, or was already."""
+    held_messages: list[HeldMessage]
+    refused_messages: list[Place]
+    dry_run: bool = False
+    touched: Touched | None = None
+    """With dry_run: the views that these messages would touch."""
+
+
+class Stage(msgspec.Struct, omit_defaults=True):
+    """A step on a message's way, and when it was made where that is known."""
+
+    done: bool
+    at: str | None = None
+    milliseconds: float | None = None
+    """Since the request with the message had come in."""
+
+
+class Tracked(msgspec.Struct, omit_defaults=True):
+    """Where a message is."""
+
+    id: str
+    uri: str
+    state: Literal["held", "appended", "searchable"]
+    appended: Stage
+    searchable: Stage
+    """Applied and found by searches: an index reflects what was applied at once."""
+    offset: int | None = None
+    applied_through: int | None = None
+    views: Touched | None = None
+    """The views that show it, as of the log's end."""
+
+
+async def publish(call: Call[PublishParameters]) -> Reply:
+    type_ = media_type(call.request, (JSON, NDJSON))
+    received = time.time()
+    with await receive(call.request) as spool:
+        if type_ == NDJSON:
+            return await call.alone(_publish_lines, call, spool, received)
+        return await call.alone(_publish_document, call, spool, received)
+
+
+def _publish_document(call: Call[PublishParameters], spool: Spool, received: float) -> Reply:
+    text = spool.read()
+    check_depth(text)
+    parameters = call.parameters
+    work = rehearse_document if parameters.dry_run else import_document
+    with call.newsroom.publishing() as gateway:
+        batch = work(gateway, text, parameters.references or None, call.kinds)
+    if batch.refused:
+        raise refused(_places(batch))
+    return Reply(_published(call, [batch], received))
+
+
+def _publish_lines(call: Call[PublishParameters], spool: Spool, received: float) -> Reply:
+    lines = 0
+    while text := spool.readline(LINE_BYTES_MAX):
+        lines += 1
+        check_depth(text, lines)
+    spool.seek(0)
+    parameters = call.parameters
+    references = parameters.references or None
+    with call.newsroom.publishing() as gateway:
+        if not parameters.dry_run:
+            batches = list(import_lines(gateway, new_lines(spool), references, call.kinds))
+        elif lines > REHEARSED_MESSAGES_MAX:
+            detail = f"dry_run takes at most {REHEARSED_MESSAGES_MAX:,} messages at a time"
+            raise Problem(422, "too-many", "There are too many messages", detail, field="dry_run")
+        else:
+            batches = [rehearse_lines(gateway, new_lines(spool), references, call.kinds)]
+    answer = _published(call, batches, received)
+    return Reply(answer, PARTLY if answer.refused else 200)
+
+
+def _published(call: Call[PublishParameters], batches: list[Batch], received: float) -> Published:
+    is_dry = call.parameters.dry_run
+    receipts = [] if is_dry else [receipt for batch in batches for receipt in batch.receipts]
+    new = [receipt for batch in batches for receipt in batch.new]
+    if not is_dry:
+        call.newsroom.timeline.appended(((receipt.id, receipt.offset) for receipt in new), received)
+    return Published(
+        sum(batch.appended for batch in batches),
+        sum(batch.present for batch in batches),
+        sum(batch.held for batch in batches),
+        sum(len(batch.refused) for batch in batches),
+        sum(batch.released for batch in batches),
+        sum(batch.holes for batch in batches),
+        [ReceiptDocument(*receipt) for receipt in receipts],
+        [HeldMessage(*waiting) for batch in batches for waiting in batch.waiting],
+        [place for batch in batches for place in _places(batch)],
+        is_dry,
+        _touched(call.newsroom, [receipt.uri for receipt in new]) if is_dry else None,
+    )
+
+
+def _places(batch: Batch) -> list[Place]:
+    errors = dict(batch.errors)
+    return [
+        of_message(errors[line], line) if line in errors else Place(reason, line=line) for line, reason in batch.refused
+    ]
+
+
+def _touched(newsroom: Newsroom, uris: Iterable[str]) -> Touched:
+    found: set[tuple[str, str]] = set()
+    with newsroom.reading() as reader:
+        roots = reader.views.plan.roots
+    for uri in dict.fromkeys(uris):
+        found.update((plan.definition.name, uri) for plan in roots.get(kind_of(uri), ()))
+        found.update((view.view, view.uri) for view in newsroom.dependents(uri))
+    return touched(found)
+
+
+def touched(found: Iterable[tuple[str, str]]) -> Touched:
+    """These views, counted, and the first of them by name."""
+    names = sorted(found)
+    counts: dict[str, int] = {}
+    for view, _ in names:
+        counts[view] = counts.get(view, 0) + 1
+    return Touched(len(names), counts, [ViewName(*name) for name in names[:DEPENDENTS_MAX]])
+
+
+async def receipt(call: Call[ReceiptParameters]) -> Reply:
+    return await call.in_thread(_receipt, call)
+
+
+def _receipt(call: Call[ReceiptParameters]) -> Reply:
+    newsroom, id_ = call.newsroom, call.parameters.id
+    with newsroom.reading() as reader:
+        found = reader.log.receipts([id_]).get(id_)
+    if found is None:
+        return Reply(_held(newsroom, id_))
+    applied_through = newsroom.index.info().applied_through
+    times = newsroom.timeline.of(id_)
+    is_searchable = applied_through >= found.offset
+    appended, searchable = Stage(True), Stage(is_searchable)
+    if times is not None:
+        appended = _stage(times.appended, times.received)
+        if is_searchable and times.searchable is not None:
+            searchable = _stage(times.searchable, times.received)
+    views = touched((view.view, view.uri) for view in newsroom.dependents(found.uri))
+    state = "searchable" if is_searchable else "appended"
+    return Reply(Tracked(id_, found.uri, state, appended, searchable, found.offset, applied_through, views))
+
+
+def _held(newsroom: Newsroom, id_: str) -> Tracked:
+    uri = newsroom.held(id_)
+    if uri is None:
+        raise NotThere(f"no message with the id {id_!r} is in the log, nor held")
+    return Tracked(id_, uri, "held", Stage(False), Stage(False))
+
+
+def _stage(at: float, since: float) -> Stage:
+    return Stage(True, rfc3339(round(at * 1e6)), round((at - since) * 1e3, 2))
+
+
+ENDPOINTS: Final[list[Endpoint[Any]]] = [
+    Endpoint(
+        "POST",
+        "/v1/messages",
+        "publish",
+        "Publish messages: one, an array that is one transaction, or lines whose neighbours with one `tx` are one",
+        publish,
+        {
+            200: ("Every message is in the log, or held", Published),
+            PARTLY: ("Of lines only: some transactions were refused; the others are in the log, or held", Published),
+        },
+        PublishParameters,
+        scopes=("publish",),
+        bodies={JSON: Envelope | list[Envelope], NDJSON: Envelope},
+        problems=(400, 408, 409, 413, 415, 503),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/receipts/{id}",
+        "receipt",
+        "Where a message is: held, appended, searchable; in which views; and when",
+        receipt,
+        {200: ("The message", Tracked)},
+        ReceiptParameters,
+        scopes=("search", "publish"),
+        problems=(404, 503),
+    ),
+]

@@ -1,0 +1,168 @@
+"""The parts that the server works with: opened once, and lent to one thread at a time."""
+
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager
+from threading import Lock
+from typing import NamedTuple
+
+from assets.catalog import Catalog
+from assets.fixing import fix_catalog
+from assets.gateway import Gateway
+from assets.holding import HELD_FILE, Holding
+from assets.log.port import Log
+from denormalizer.fold import Fold
+from denormalizer.view import View
+from indexers import open_index
+from indexers.port import Index
+from pipeline.as_of import LogViews
+from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
+from publog.keys import KEYS_FILE, Keys
+from publog.server.timeline import Timeline
+from publog.settings import Settings
+
+
+class Standing(NamedTuple):
+    """How the newsroom is."""
+
+    last_offset: int
+    applied_through: int
+    """-1 for an index that was never loaded."""
+    generation: str
+    """Empty for an index that was never loaded."""
+    dead_letters: int
+    held: int
+
+    @property
+    def lag(self) -> int:
+        """Messages that the index does not reflect yet."""
+        return max(self.last_offset - self.applied_through, 0)
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.generation != ""
+
+
+class Reader:
+    """A log to read, with its catalog; for one thread at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.log: Log = settings.open_log()
+        self.catalog: Catalog = settings.load_catalog(self.log)
+        self.made_by = described_by(self.log)
+        self.views = LogViews(self.log, self.catalog)
+
+
+class Newsroom:
+    """One home's log, index and holding."""
+
+    def __init__(self, settings: Settings) -> None:
+        """A home that has no log yet gets one, with the catalog that is given or the built-in one.
+
+        Raises:
+            InvalidCatalog, IncompatibleSchema, UnusableLog, UnusableIndex.
+        """
+        self.settings = settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with closing(settings.open_log(create=True)) as log:
+            catalog = settings.load_catalog(log)
+            Gateway(log, catalog)
+            fix_catalog(log, catalog)
+        self.index: Index = open_index(settings.index)
+        self.keys = Keys(settings.home / KEYS_FILE)
+        self._holding = Holding(settings.home / HELD_FILE)
+        # To count what is held without waiting for who publishes.
+        self._held = Holding(settings.home / HELD_FILE)
+        self._letters = DeadLetters(settings.home / DEAD_LETTERS_FILE)
+        self.timeline = Timeline(lambda: self.index.info().applied_through)
+        self._idle: list[Reader] = []
+        self._lending = Lock()
+        self._looking = Lock()
+        self._publishing = Lock()
+        self._publisher: tuple[Reader, Gateway] | None = None
+        self._folding = Lock()
+        self._folded: tuple[Reader, Fold] | None = None
+
+    @contextmanager
+    def reading(self) -> Generator[Reader]:
+        """A reader that nobody else has meanwhile."""
+        with self._lending:
+            reader = self._idle.pop() if self._idle else None
+        if reader is None:
+            reader = Reader(self.settings)
+        elif reader.made_by != described_by(reader.log):
+            # A backfill brought another catalog, or a publisher another version of a schema.
+            reader.log.close()
+            reader = Reader(self.settings)
+        try:
+            yield reader
+        finally:
+            with self._lending:
+                self._idle.append(reader)
+
+    @contextmanager
+    def publishing(self) -> Generator[Gateway]:
+        """The gateway, which one publishes through at a time."""
+        with self._publishing:
+            if self._publisher is not None and self._publisher[0].made_by != described_by(self._publisher[0].log):
+                self._publisher[0].log.close()
+                self._publisher = None
+            if self._publisher is None:
+                reader = Reader(self.settings)
+                gateway = Gateway(reader.log, reader.catalog, self._holding)
+                reader.made_by = described_by(reader.log)
+                self._publisher = reader, gateway
+            yield self._publisher[1]
+
+    def dependents(self, uri: str) -> list[View]:
+        """The live views that a change of an asset would touch.
+
+        The log is read to its end the first time, and from there the next time.
+        """
+        with self._folding:
+            if self._folded is not None and self._folded[0].made_by != described_by(self._folded[0].log):
+                self._folded[0].log.close()
+                self._folded = None
+            if self._folded is None:
+                reader = Reader(self.settings)
+                self._folded = reader, reader.views.fold(reader.log.last_offset())
+            reader, fold = self._folded
+            fold.apply(reader.log.read(fold.watermark + 1))
+            found = [view for view in fold.dependents(uri) if view.state == "live"]
+            # They are kept by whoever fills the index.
+            fold.dead_letters.clear()
+            return found
+
+    def standing(self) -> Standing:
+        """How it is now."""
+        with self.reading() as reader:
+            last = reader.log.last_offset()
+        info = self.index.info()
+        with self._looking:
+            letters = sum(self._letters.counts().values())
+            held = self._held.count()
+        return Standing(last, info.applied_through, info.generation, letters, held)
+
+    def held(self, id_: str) -> str | None:
+        """The URI of a held message, None where none has this id."""
+        with self._looking:
+            found = self._held.all()
+        return next((held.messages[id_] for held in found if id_ in held.messages), None)
+
+    def close(self) -> None:
+        """Release what is open. Nothing may be lent any more."""
+        self.timeline.close()
+        lent = [kept[0] for kept in (self._publisher, self._folded) if kept is not None]
+        for reader in (*self._idle, *lent):
+            reader.log.close()
+        self._idle.clear()
+        self._publisher = self._folded = None
+        self._holding.close()
+        self._held.close()
+        self._letters.close()
+        self.keys.close()
+        self.index.close()
+
+
+def described_by(log: Log) -> tuple[Mapping[str, str] | None, int]:
+    """What a log is read with: its own catalog and how many schemas it has."""
+    return log.catalog_files(), len(log.schemas())

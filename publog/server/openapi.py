@@ -1,0 +1,101 @@
+"""The OpenAPI 3.1 description, made from the declarations that requests are parsed by."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from publog import VERSION
+from publog.server.endpoints import Call, Endpoint, Parameters, Reply
+from publog.server.problems import PROBLEM_TYPE, ProblemDocument
+
+_COMMON: Final = (421, 422, 500)
+"""Problems that every endpoint may answer with; 422 names what is unknown, repeated or out of bounds."""
+
+_GUARDED: Final = (401, 403)
+
+
+def endpoint(others: Sequence[Endpoint[Any]]) -> Endpoint[Any]:
+    """The endpoint that describes the others, and itself."""
+
+    async def show(call: Call[Parameters]) -> Reply:  # noqa: ARG001 - it is the same for everyone
+        return Reply(described)
+
+    own = Endpoint(
+        "GET",
+        "/openapi.json",
+        "openapi",
+        "This description",
+        show,
+        {200: ("OpenAPI 3.1", dict[str, Any])},
+        Parameters,
+    )
+    described = msgspec.json.encode(describe([*others, own]))
+    return own
+
+
+def describe(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
+    """The description of these endpoints."""
+    types: list[Any] = [ProblemDocument]
+    for one in endpoints:
+        types += [type_ for _, type_ in one.answers.values() if type_ is not bytes]
+        types += [*one.bodies.values(), one.parameters]
+    unique = list(dict.fromkeys(types))
+    found, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
+    schemas = dict(zip(unique, found, strict=True))
+    taken = {type_: components.pop(type_.__name__) for type_ in {one.parameters for one in endpoints}}
+    paths: dict[str, dict[str, Any]] = {}
+    for one in endpoints:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schemas, taken[one.parameters])
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "publog",
+            "version": VERSION,
+            "description": "Normalized assets into one log; denormalized, searchable views out of it.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "See `publog keys`."}},
+        },
+    }
+
+
+def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str, Any]) -> dict[str, Any]:
+    problem = {PROBLEM_TYPE: {"schema": schemas[ProblemDocument]}}
+    guarded = _GUARDED if one.scopes else ()
+    responses: dict[str, Any] = {
+        str(status): {
+            "description": text,
+            "content": {one.media_type: {"schema": {"type": "string"} if type_ is bytes else schemas[type_]}},
+        }
+        for status, (text, type_) in one.answers.items()
+    }
+    for status in sorted({*_COMMON, *guarded, *one.problems}):
+        responses[str(status)] = {"description": "A problem (RFC 9457)", "content": problem}
+    required = parameters.get("required", [])
+    operation: dict[str, Any] = {
+        "operationId": one.name,
+        "summary": one.summary,
+        "parameters": [
+            {
+                "name": name,
+                "in": "path" if name in one.in_path else "query",
+                "required": name in one.in_path or name in required,
+                "description": schema.get("description", ""),
+                "schema": {key: value for key, value in schema.items() if key != "description"},
+            }
+            for name, schema in parameters["properties"].items()
+        ],
+        "responses": responses,
+    }
+    if one.bodies:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {type_: {"schema": schemas[body]} for type_, body in one.bodies.items()},
+        }
+    if one.scopes:
+        operation["security"] = [{"key": []}, {}]
+        operation["description"] = f"A key that is shown must have the scope {' or '.join(one.scopes)}."
+    return operation

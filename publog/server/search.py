@@ -1,0 +1,208 @@
+"""Searching over HTTP."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, cast
+
+import anyio
+import msgspec
+import orjson
+
+from indexers.dates import Range, parse_range
+from indexers.errors import IndexBehind
+from indexers.limits import CURSOR_CHARACTERS_MAX, FACETS_MAX, FILTERS_MAX, PAGE_SIZE_MAX, QUERY_CHARACTERS_MAX
+from indexers.port import Facet, Hit, Query, Results, Sort
+from indexers.query import parse
+from publog.server.endpoints import Call, Endpoint, Parameters, Reply
+from publog.server.limits import WAIT_POLL_SECONDS, WAIT_SECONDS, WAIT_SECONDS_MAX
+from publog.server.newsroom import Newsroom
+from publog.server.problems import Unusable
+
+Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+_DAY: Final = "a year, month or day as 2026, 2026-11 or 2026-11-23, or a timestamp"
+
+
+class SearchParameters(Parameters, frozen=True):
+    q: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=QUERY_CHARACTERS_MAX,
+            description='Words, "phrases", OR, -not, (groups), field:value, date:2020..2021; empty: everything.',
+        ),
+    ] = ""
+    view: Annotated[str, msgspec.Meta(min_length=1, description="Only this view.")] | msgspec.UnsetType = msgspec.UNSET
+    filter: Annotated[
+        tuple[Annotated[str, msgspec.Meta(pattern="^[^:=]+[:=]", examples=["section:world"])], ...],
+        msgspec.Meta(
+            max_length=FILTERS_MAX,
+            description="FIELD:VALUE, exactly; the same field again: or, another field: and.",
+        ),
+    ] = ()
+    since: Annotated[str, msgspec.Meta(description=f"Dated then or later: {_DAY}.")] | msgspec.UnsetType = msgspec.UNSET
+    until: Annotated[str, msgspec.Meta(description=f"Dated then or earlier: {_DAY}.")] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
+    facet: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(max_length=FACETS_MAX, description="Count the values of this field, its own filter left out."),
+    ] = ()
+    sort: Annotated[Sort, msgspec.Meta(description="The order of what is found.")] = "relevance"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_SIZE_MAX, description="Hits on a page.")] = 10
+    cursor: (
+        Annotated[str, msgspec.Meta(max_length=CURSOR_CHARACTERS_MAX, description="Where the page before ended.")]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
+    highlight: Annotated[bool, msgspec.Meta(description="Give the best fragment of each text that fits.")] = False
+    fields: Annotated[
+        tuple[str, ...], msgspec.Meta(max_length=100, description="Only this field of the content; may be repeated.")
+    ] = ()
+    at_least: (
+        Annotated[Offset, msgspec.Meta(description="Wait until the index reflects this offset: a receipt's, say.")]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
+    wait: (
+        Annotated[
+            int,
+            msgspec.Meta(
+                ge=0, le=WAIT_SECONDS_MAX, description=f"Seconds to wait for at_least; {WAIT_SECONDS} if not given."
+            ),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
+
+
+class FacetCount(msgspec.Struct):
+    """A value, and how many documents have it."""
+
+    value: str
+    count: int
+
+
+class Marked(msgspec.Struct):
+    """A piece of text."""
+
+    fragment: str
+    marks: list[tuple[int, int]]
+    """Begin and end of each hit, in characters."""
+
+
+class Found(msgspec.Struct):
+    """A view that was found."""
+
+    view: str
+    uri: str
+    version: int
+    score: float | None
+    date: str | None
+    highlights: dict[str, Marked]
+    content: msgspec.Raw
+
+
+class Page(msgspec.Struct):
+    """A page of what was found."""
+
+    total: int
+    applied_through: int
+    generation: str
+    cursor: str | None
+    """For the next page; null on the last."""
+    facets: dict[str, list[FacetCount]]
+    hits: list[Found]
+
+
+async def search(call: Call[SearchParameters]) -> Reply:
+    asked = call.parameters
+    query = Query(
+        text=parse(asked.q),
+        view=asked.view or None,
+        filters=[_filter(text) for text in asked.filter],
+        since=_day("since", asked.since, ">=")[0],
+        until=_day("until", asked.until, "<=")[1],
+        facets=[Facet(field) for field in dict.fromkeys(asked.facet)],
+        sort=asked.sort,
+        limit=asked.limit,
+        cursor=asked.cursor or None,
+        highlight=asked.highlight,
+    )
+    if query.since is not None and query.until is not None and query.since >= query.until:
+        raise Unusable("until: lies before since", "until")
+    if asked.at_least is not msgspec.UNSET:
+        await _wait(call, asked.at_least, WAIT_SECONDS if asked.wait is msgspec.UNSET else asked.wait)
+    elif asked.wait is not msgspec.UNSET:
+        raise Unusable("wait: there is nothing to wait for without at_least", "wait")
+    if asked.fields:
+        await call.in_thread(_check_fields, call.newsroom, asked)
+    found = await call.in_thread(call.newsroom.index.search, query)
+    return Reply(_page(found, asked.fields))
+
+
+async def _wait(call: Call[Any], offset: int, seconds: float) -> None:
+    """Like `indexers.waiting`, without a thread meanwhile."""
+    index = call.newsroom.index
+    end = time.monotonic() + seconds
+    while (info := await call.in_thread(index.info)).applied_through < offset:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise IndexBehind("The index", offset, info.applied_through, seconds)
+        await anyio.sleep(min(WAIT_POLL_SECONDS, left))
+
+
+def _filter(text: str) -> tuple[str, str]:
+    at = min(place for place in (text.find(":"), text.find("=")) if place >= 0)
+    return text[:at], text[at + 1 :]
+
+
+def _day(name: str, text: str | msgspec.UnsetType, operator: str) -> Range:
+    if text is msgspec.UNSET:
+        return None, None
+    try:
+        return parse_range(operator + text)
+    except ValueError:
+        raise Unusable(f"{name}: {text[:100]!r} is no date; write {_DAY}", name) from None
+
+
+def _check_fields(newsroom: Newsroom, asked: SearchParameters) -> None:
+    with newsroom.reading() as reader:
+        catalog = reader.catalog
+    roots = {view.root for name, view in catalog.views.items() if not asked.view or name == asked.view}
+    known = {"uri"}.union(*(catalog.kinds[root].record.fields for root in roots))
+    for field in asked.fields:
+        if field not in known:
+            raise Unusable(f"fields: {field[:100]!r} is in no view that is searched", "fields", sorted(known))
+
+
+def _page(found: Results, fields: tuple[str, ...]) -> Page:
+    return Page(
+        found.total,
+        found.applied_through,
+        found.generation,
+        found.cursor,
+        {field: [FacetCount(*count) for count in counts] for field, counts in found.facets.items()},
+        [_hit(hit, fields) for hit in found.hits],
+    )
+
+
+def _hit(hit: Hit, fields: tuple[str, ...]) -> Found:
+    content = hit.content
+    if fields:
+        whole = cast("dict[str, Any]", orjson.loads(content))
+        content = orjson.dumps({name: value for name, value in whole.items() if name in fields})
+    date = None if hit.date is None else datetime.fromtimestamp(hit.date, UTC).isoformat().replace("+00:00", "Z")
+    highlights = {path: Marked(one.fragment, list(one.marks)) for path, one in hit.highlights.items()}
+    return Found(hit.view, hit.uri, hit.version, hit.score, date, highlights, msgspec.Raw(content))
+
+
+ENDPOINTS: Final[list[Endpoint[Any]]] = [
+    Endpoint(
+        "GET",
+        "/v1/search",
+        "search",
+        "Search the views",
+        search,
+        {200: ("A page of what was found", Page)},
+        SearchParameters,
+        scopes=("search",),
+        problems=(503,),
+    )
+]

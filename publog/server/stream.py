@@ -1,0 +1,73 @@
+"""The stream beside the server: `publog run --stream` in a process of its own, kept alive for as long as the server is."""
+
+import logging
+import subprocess
+import sys
+import time
+from threading import Event, Thread
+from types import TracebackType
+from typing import Final, Self
+
+from publog.server.limits import (
+    STREAM_BACKOFF_SECONDS,
+    STREAM_BACKOFF_SECONDS_MAX,
+    STREAM_STEADY_SECONDS,
+    STREAM_STOP_SECONDS_MAX,
+)
+from publog.settings import Settings
+
+log: Final = logging.getLogger("publog.stream")
+
+
+class StreamProcess:
+    """Runs while the block lasts."""
+
+    def __init__(self, settings: Settings) -> None:
+        catalog = () if settings.catalog is None else ("--catalog", str(settings.catalog))
+        self._command = [
+            *(sys.executable, "-m", "publog", "--home", str(settings.home), "run", "--stream", "--until-input-ends"),
+            *("--log", settings.log, "--index", settings.index, *catalog),
+        ]
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="stream")
+        self.pid: int | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        backoff = STREAM_BACKOFF_SECONDS
+        while not self._stop.is_set():
+            begun = time.monotonic()
+            code = self._run_once()
+            if self._stop.is_set():
+                return
+            if time.monotonic() - begun >= STREAM_STEADY_SECONDS:
+                backoff = STREAM_BACKOFF_SECONDS
+            log.warning("the stream ended with code %s; it is started again in %g s", code, backoff)
+            self._stop.wait(backoff)
+            backoff = min(backoff * 2, STREAM_BACKOFF_SECONDS_MAX)
+
+    def _run_once(self) -> int:
+        # Its input ends with this process, however that ends; Ctrl-C is for this process, which then tells it.
+        with subprocess.Popen(  # noqa: S603 - this program, with settings of its own
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+        ) as process:
+            assert process.stdin is not None
+            self.pid = process.pid
+            while not self._stop.wait(0.1):
+                if process.poll() is not None:
+                    break
+            process.stdin.close()
+            try:
+                process.wait(STREAM_STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            return process.wait()

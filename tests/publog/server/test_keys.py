@@ -1,0 +1,128 @@
+"""Keys: what each scope opens, at every endpoint, and what no, a wrong, a revoked or a rotated key does not."""
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from publog.keys import Keys
+from publog.server.app import table
+from publog.server.metrics import Metrics
+from publog.server.newsroom import Newsroom
+from tests.support.newsroom import Json, Shell, byline, image, lines
+from tests.support.serving import check_problem, client_of
+
+SCOPES = ["publish", "publish:byline", "publish:image", "search", "admin"]
+OPEN = {"/healthz", "/readyz", "/openapi.json"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def allowed(path: str, scope: str) -> bool:
+    if path in OPEN:
+        return True
+    match path.split("/")[1:3]:
+        case ["metrics"]:
+            return scope == "admin"
+        case ["v1", "messages"]:
+            return scope in ("publish", "publish:byline")
+        case ["v1", "receipts"]:
+            return scope.startswith("publish") or scope == "search"
+        case _:
+            return scope == "search"
+
+
+def ask(client: TestClient, path: str, method: str, headers: dict[str, str]) -> Json:
+    body = {"json": byline("ada")} if method == "POST" else {}
+    return client.request(method, path.replace("{", "").replace("}", ""), headers=headers, **body)
+
+
+@pytest.mark.parametrize("is_loopback", [True, False])
+@pytest.mark.parametrize("scope", SCOPES)
+def test_every_scope_opens_what_it_says_and_nothing_else(newsroom: Newsroom, scope: str, is_loopback: bool) -> None:
+    client = client_of(newsroom, is_loopback=is_loopback)
+    key = newsroom.keys.add([scope])
+    for endpoint in table(Metrics(newsroom)):
+        answer = ask(client, endpoint.path, endpoint.method, bearer(key))
+        if allowed(endpoint.path, scope):
+            assert answer.status_code not in (401, 403), endpoint.path
+        else:
+            check_problem(answer, 403, "forbidden")
+    assert newsroom.standing().last_offset == (0 if scope in ("publish", "publish:byline") else -1)
+
+
+def test_without_a_key_only_this_machine_reads_and_writes_until_there_is_one(newsroom: Newsroom) -> None:
+    here, beyond = client_of(newsroom), client_of(newsroom, is_loopback=False)
+    assert here.post("/v1/messages", json=byline("ada")).status_code == 200
+    for endpoint in table(Metrics(newsroom)):
+        answer = ask(beyond, endpoint.path, endpoint.method, {})
+        if endpoint.path in OPEN:
+            assert answer.status_code != 401
+        else:
+            check_problem(answer, 401, "unauthorized")
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+    newsroom.keys.add(["search"])
+    check_problem(here.post("/v1/messages", json=byline("ada")), 401, "unauthorized")
+    newsroom.keys.revoke(newsroom.keys.all()[0].id)
+    check_problem(here.post("/v1/messages", json=byline("ada")), 401, "unauthorized")
+    assert here.get("/v1/receipts/x").status_code == 404
+    assert newsroom.standing().last_offset == 0
+
+
+def test_a_key_that_is_none_is_refused_even_where_none_is_needed(newsroom: Newsroom, client: TestClient) -> None:
+    key = newsroom.keys.add(["search", "publish"])
+    wrong = key[:-1] + ("a" if key[-1] != "a" else "b")
+    for header in (bearer(wrong), bearer("publog_x"), bearer(""), {"Authorization": f"Basic {key}"}, bearer("ä")):
+        encoded = {name: value.encode() for name, value in header.items()}
+        check_problem(client.get("/v1/receipts/x", headers=encoded), 401, "unauthorized")
+    assert client.get("/v1/receipts/x", headers=bearer(key)).status_code == 404
+    again = newsroom.keys.rotate(newsroom.keys.all()[0].id)
+    check_problem(client.get("/v1/receipts/x", headers=bearer(key)), 401, "unauthorized")
+    assert client.get("/v1/receipts/x", headers=bearer(again)).status_code == 404
+    newsroom.keys.revoke(newsroom.keys.all()[0].id)
+    check_problem(client.get("/v1/receipts/x", headers=bearer(again)), 401, "unauthorized")
+
+
+def test_a_key_for_one_kind_publishes_no_other(newsroom: Newsroom, client: TestClient) -> None:
+    header = bearer(newsroom.keys.add(["publish:byline"]))
+    problem = check_problem(client.post("/v1/messages", json=[byline("a"), image(1)], headers=header), 403, "forbidden")
+    assert (problem["line"], problem["field"]) == (2, "kind")
+    disguised = {**image(1), "kind": "byline"}
+    check_problem(client.post("/v1/messages", json=disguised, headers=header), 422, "invalid-message")
+    body = lines([byline("a"), image(1), byline("b", tx="t"), image(2, tx="t")])
+    told = client.post("/v1/messages", content=body, headers={**header, **NDJSON}).json()
+    assert (told["appended"], told["refused"]) == (1, 3)
+    check_problem(client.post("/v1/messages?dry_run=true", json=image(1), headers=header), 403, "forbidden")
+    assert newsroom.standing().last_offset == 0
+
+
+def test_a_home_keeps_no_key_and_shows_its_file_to_nobody(tmp_path: Path) -> None:
+    keys = Keys(tmp_path / "keys.sqlite")
+    key = keys.add(["publish"])
+    keys.close()
+    kept = (tmp_path / "keys.sqlite").read_bytes()
+    assert key.encode() not in kept
+    assert key.rpartition("_")[2].encode() not in kept
+    assert (tmp_path / "keys.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_keys_are_made_listed_rotated_and_revoked_by_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Shell(tmp_path, capsys, monkeypatch)
+    assert "no keys" in shell("keys", "list").out
+    key = shell("keys", "add", "--scope", "publish:article", "--scope", "search").out.strip()
+    id_ = key.split("_")[1]
+    assert shell("keys", "list").out.split()[0::2] == [id_, "publish:article"]
+    assert shell("keys", "rotate", id_).out.strip() != key
+    shell("keys", "revoke", id_)
+    assert "revoked" in shell("keys", "list").out
+    (record,) = shell("keys", "list", "--json").records
+    assert (record["id"], record["scopes"]) == (id_, ["publish:article", "search"])
+    assert record["revoked"] >= record["created"]
+    shell("keys", "rotate", id_, code=2)
+    shell("keys", "revoke", id_, code=2)
+    assert "use publish, publish:KIND, search, admin" in shell("keys", "add", "--scope", "root", code=2).err
