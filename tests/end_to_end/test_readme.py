@@ -34,19 +34,21 @@ def test_every_command_of_the_readme_does_what_it_says(shell: Shell, tmp_path: P
             for argument in command
         ]
         if "--stream" in known:
-            follow(known, tmp_path)
+            start_and_stop(known, tmp_path, "following ", "stopped at offset 1")
+        elif "serve" in known:
+            start_and_stop([*known, "--port", "0"], tmp_path, "listening on ", "stopped")
         else:
             assert shell(*known).code == 0, command
 
 
-def follow(known: list[str], folder: Path) -> None:
+def start_and_stop(known: list[str], folder: Path, first: str, last: str) -> None:
     """What has no end ends well when it is told to."""
-    stream = process(*known, folder=folder)
-    assert stream.stdout is not None
-    assert stream.stdout.readline().startswith("following ")
-    stream.send_signal(signal.SIGINT)
-    assert stream.communicate()[0].startswith("stopped at offset 1")
-    assert stream.returncode == 0
+    started = process(*known, folder=folder)
+    assert started.stdout is not None
+    assert started.stdout.readline().startswith(first)
+    started.send_signal(signal.SIGINT)
+    assert started.communicate()[0].startswith(last)
+    assert started.returncode == 0
 
 
 @pytest.mark.parametrize("target", ["demo", "install", "check", "test", "bench"])
