@@ -1,7 +1,6 @@
 """What a backfill remembers of itself in the home, so that a killed one can be gone on with."""
 
 import fcntl
-import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import orjson
 
 from backfill.errors import NoBackfill, UnfinishedBackfill
+from indexers import files
 
 FOLDER: Final = "backfill"
 """In the home."""
@@ -136,9 +136,4 @@ class Records:
 
 def _replace(path: Path, document: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".new")
-    with aside.open("wb") as file:
-        file.write(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    files.replace(path, orjson.dumps(document, option=orjson.OPT_INDENT_2))
