@@ -16,7 +16,7 @@ from assets.log.port import Log
 from backfill import plan as planning
 from backfill import verify as verification
 from backfill.catalog_changes import Change, catalog_changes
-from backfill.record import Record, Records
+from backfill.record import Record
 from backfill.run import Backfill
 from backfill.verify import Report
 from indexers import Index, open_index
@@ -56,14 +56,14 @@ class _Parts:
     settings: Settings
     log: Log
     index: Index
-    records: Records
+    backfill: Backfill
 
 
 @contextmanager
 def _opened(context: typer.Context, log: str | None, index: str | None, catalog: Any = None) -> Generator[_Parts]:
     settings = settings_of(context, log, index, catalog)
     with closing(settings.open_log()) as opened, closing(open_index(settings.index)) as target:
-        yield _Parts(settings, opened, target, Records(settings.home))
+        yield _Parts(settings, opened, target, Backfill(opened, target, settings.home))
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def _leased(parts: _Parts, what: str) -> Generator[int]:
     """The right to change what is current, and its token."""
     command = f"publog backfill {what}".rstrip()
     holder = f"{command} (process {os.getpid()} on {platform.node()})"
-    with parts.index.lease(holder) as lease, parts.records.at_work(), _behind_others():
+    with parts.index.lease(holder) as lease, parts.backfill.records.at_work(), _behind_others():
         yield lease.token
 
 
@@ -110,7 +110,7 @@ def backfill(
             raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
     with _opened(context, log, index, catalog) as parts, _leased(parts, "") as token:
-        record = parts.records.read()
+        record = parts.backfill.records.read()
         if record is None or record.phase == "current":
             chosen = _choose(parts)
             if not json:
@@ -154,7 +154,7 @@ def start(
 ) -> int:
     """Build a new generation beside the live one, and bring it up to the log's end."""
     with _opened(context, log, index, catalog) as parts, _leased(parts, "start"):
-        parts.records.refuse_unfinished()
+        parts.backfill.records.refuse_unfinished()
         record = _begin(parts, _choose(parts), shards)
         return _bring_up(parts, record, runner, context.args, json=json)
 
@@ -169,20 +169,20 @@ def resume(
 ) -> int:
     """Go on with what was begun, from its last checkpoint."""
     with _opened(context, log, index) as parts, _leased(parts, "resume"):
-        return _bring_up(parts, parts.records.unfinished(), runner, context.args, json=json)
+        return _bring_up(parts, parts.backfill.records.unfinished(), runner, context.args, json=json)
 
 
 @app.command()
 def status(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> None:
     """Where the backfill is."""
     with _opened(context, log, index) as parts:
-        record = parts.records.read()
+        record = parts.backfill.records.read()
         info = parts.index.info()
         last = parts.log.last_offset()
-        at_work = parts.records.is_at_work()
+        at_work = parts.backfill.records.is_at_work()
         about = record and next((one for one in parts.index.generations() if one.name == record.generation), None)
         through = about.applied_through if about else -1
-        done = record and progress_of(parts.records.work(record.generation), record.shards, record.last)
+        done = record and progress_of(parts.backfill.records.work(record.generation), record.shards, record.last)
     if json:
         building = record is not None and record.phase == "building"
         write_json(
@@ -226,7 +226,7 @@ def verify(
 ) -> int:
     """Compare every document of a generation with its view recomputed from the log, by another route than it was built."""
     with _opened(context, log, index) as parts:
-        record = parts.records.read()
+        record = parts.backfill.records.read()
         built = record.generation if record is not None and record.phase == "built" else None
         name = generation or built or parts.index.info().generation
         if not name:
@@ -252,7 +252,7 @@ def verify(
 def cutover(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> int:
     """Bring the built generation up to date, verify it, and let searches go to it in one step."""
     with _opened(context, log, index) as parts, _leased(parts, "cutover") as token:
-        record = parts.records.unfinished()
+        record = parts.backfill.records.unfinished()
         if record.phase == "building":
             raise UsedWrongly(f"generation {record.generation} is not built yet: publog backfill resume")
         return _cut_over(parts, record, token, json=json)
@@ -263,7 +263,7 @@ def rollback(context: typer.Context, log: LogOption = None, index: IndexOption =
     """Bring the former generation up to date, and let searches go to it again."""
     with _opened(context, log, index) as parts, _leased(parts, "rollback") as token:
         with line() as shown:
-            switch = Backfill(parts.log, parts.index, parts.settings.home).roll_back(
+            switch = parts.backfill.roll_back(
                 token, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
             )
         if json:
@@ -286,7 +286,7 @@ def generations(
     with _opened(context, log, index) as parts:
         if remove is not None:
             with _leased(parts, "generations --remove"):
-                Backfill(parts.log, parts.index, parts.settings.home).remove(remove)
+                parts.backfill.remove(remove)
             if not json:
                 say(f"removed {remove}")
                 return
@@ -340,18 +340,18 @@ def _check_same(parts: _Parts, record: Record, catalog: Catalog) -> None:
 
 def _choose(parts: _Parts) -> Catalog:
     """The catalog of a new generation; the log's own is the one that goes with what is current."""
-    Backfill(parts.log, parts.index, parts.settings.home).end_switch()
+    parts.backfill.end_switch()
     return parts.settings.load_catalog(parts.log)
 
 
 def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
-    return Backfill(parts.log, parts.index, parts.settings.home).begin(catalog, shards or _cores())
+    return parts.backfill.begin(catalog, shards or _cores())
 
 
 def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> int:
     record = _build(parts, record, runner, options, json=json)
     with line() as shown:
-        through = Backfill(parts.log, parts.index, parts.settings.home).catch_up(
+        through = parts.backfill.catch_up(
             record, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
         )
     if json:
@@ -377,9 +377,7 @@ def _build(parts: _Parts, record: Record, runner: str | None, options: list[str]
                 progress.go_on("denormalizing", "views")
                 progress.show(state.views)
 
-        return Backfill(parts.log, parts.index, parts.settings.home).build(
-            record, runner=runner, options=options, on_progress=show
-        )
+        return parts.backfill.build(record, runner=runner, options=options, on_progress=show)
 
 
 def _verify(parts: _Parts, name: str) -> Report:
@@ -404,7 +402,7 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
                 progress.go_on("verifying", "documents")
                 progress.show(done, about)
 
-            switch = Backfill(parts.log, parts.index, parts.settings.home).cut_over(
+            switch = parts.backfill.cut_over(
                 record, token, on_follow=follow, on_verify=compare, on_verified=reports.append
             )
     finally:
