@@ -11,8 +11,6 @@ import json
 import os
 import shutil
 import sys
-import traceback
-from collections.abc import Callable
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from indexers import open_index
 from pipeline.beam_loading import load_beam
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from publog.cli import run_command
-from tests.faults.index_killer import KILLED, STEPS, killing
+from tests.faults.index_killer import KILLED, STEPS, fork, killing, live
 from tests.support.newsroom import CATALOG, article, byline, field, record, unpublish, write_catalog, write_lines
 
 OTHER = {
@@ -108,26 +106,6 @@ def contend(home: Path, word: str, ready: int) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ the lives
-
-
-def fork(life: Callable[[], object]) -> int:
-    pid = os.fork()
-    if pid == 0:
-        try:
-            life()
-        except BaseException:  # noqa: BLE001 - told, by a process that must not go on as its parent
-            traceback.print_exc(file=sys.stdout)
-            sys.stdout.flush()
-            os._exit(3)
-        os._exit(0)
-    return pid
-
-
-def live(life: Callable[[], object]) -> int:
-    """Do this in a process of its own; gives how it ended."""
-    status = os.waitstatus_to_exitcode(os.waitpid(fork(life), 0)[1])
-    assert status in {0, KILLED}, status
-    return status
 
 
 def run(home: Path, *arguments: Any) -> tuple[int, str]:

@@ -18,6 +18,7 @@ from tests.contract.index_newsroom import CATALOG, story, write_part
 
 STEPS = ("fsync", "link", "mkdir", "rename", "replace", "rmdir", "truncate", "unlink")
 KILLED = 77
+FAILED = 3
 OLD = sorted(story(number, version=1) for number in range(5))
 NEW = sorted(story(number, version=2) for number in range(8))
 
@@ -37,8 +38,8 @@ def main() -> None:
         shutil.rmtree(copy)
 
 
-def live(life: Callable[[], object]) -> int:
-    """Do this in a process of its own; gives how it ended."""
+def fork(life: Callable[[], object]) -> int:
+    """Do this in a process of its own; gives its number."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -46,10 +47,15 @@ def live(life: Callable[[], object]) -> int:
         except BaseException:  # noqa: BLE001 - told, by a process that must not go on as its parent
             traceback.print_exc(file=sys.stdout)
             sys.stdout.flush()
-            os._exit(1)
+            os._exit(FAILED)
         os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert status in {0, KILLED}
+    return pid
+
+
+def live(life: Callable[[], object]) -> int:
+    """Do this in a process of its own; gives how it ended."""
+    status = os.waitstatus_to_exitcode(os.waitpid(fork(life), 0)[1])
+    assert status in {0, KILLED}, status
     return status
 
 
