@@ -14,7 +14,7 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact, PyUnicode_DecodeUTF8
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 import orjson
@@ -117,7 +117,7 @@ cdef Node _node(type_, str path, dict holes, bint top):
             if node.inner.op == ARRAY or (node.inner.op == NULLABLE and node.inner.inner.op == ARRAY):
                 raise _Unsupported(path)
             node.hole = node.inner.hole
-            _no_hole(node.inner)
+            node.inner.hole = -1
     elif name == "record":
         node.op = RECORD
         node.names, node.keys, node.fields, node.defaults = [], [], [], []
@@ -143,12 +143,8 @@ cdef Node _node(type_, str path, dict holes, bint top):
             node.hole = holes.get(path, -1)
     if node.op == NULLABLE and node.inner.hole >= 0:
         node.hole = node.inner.hole
-        _no_hole(node.inner)
+        node.inner.hole = -1
     return node
-
-
-cdef _no_hole(Node node):
-    node.hole = -1
 
 
 cdef bytes _default(Node node, value):
