@@ -65,6 +65,11 @@ def date_of(rank: int, order: Literal["newest", "oldest"]) -> int | None:
     return LATEST - second if order == "newest" else EARLIEST + second
 
 
+def tie(id_: str) -> int:
+    """A number below 2^64 that orders documents among which nothing else decides; the id does where two have the same."""
+    return int.from_bytes(hashlib.blake2b(id_.encode(), digest_size=8).digest(), "big")
+
+
 def oldest_rank_at(date: int) -> int:
     """The lowest `oldest` rank that a document of this second, or of a later one, can have; none is undated."""
     return min(max(date - EARLIEST, 0), _UNDATED) << _HASH_BITS

@@ -7,7 +7,7 @@ from denormalizer.view import View
 from indexers.errors import EngineFailed, NoGeneration, NoIndex
 from indexers.generations import NEVER_LOADED
 from indexers.limits import OPEN_ATTEMPTS_MAX
-from indexers.port import Generation, IndexInfo, Query, Results
+from indexers.port import Changes, Generation, IndexInfo, Place, Query, Results
 
 
 class Following:
@@ -58,6 +58,15 @@ class Following:
 
     def scan(self, view: str | None = None) -> Iterator[View]:
         return self._present().scan(view)
+
+    def applied_through(self) -> int:
+        try:
+            return self._present().applied_through()
+        except NoIndex:
+            return NEVER_LOADED.applied_through
+
+    def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
+        return self._present().changes(place, view=view, limit=limit, bytes_max=bytes_max)
 
     def search(self, query: Query) -> Results:
         return self._present().search(query)

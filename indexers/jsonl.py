@@ -32,7 +32,7 @@ from indexers.generations import (
     describe,
 )
 from indexers.leases import FileLease
-from indexers.port import Counts, GenerationInfo, IndexInfo, Lease, Query, Results
+from indexers.port import Changes, Counts, GenerationInfo, IndexInfo, Lease, Place, Query, Results
 from indexers.records import check_end, open_part, open_parts, read_content, read_lines, read_record
 
 _Counts = tuple[dict[str, int], dict[str, int]]
@@ -101,6 +101,12 @@ class JsonlGeneration:
             file.close()
             raise UnknownView(view, known)
         return _scan(file, str(place.path), view)
+
+    def applied_through(self) -> int:
+        return self.info().applied_through
+
+    def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
+        return self._engine().changes(place, view, limit, bytes_max)
 
     def search(self, query: Query) -> Results:
         return self._engine().search(query)

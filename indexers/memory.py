@@ -21,7 +21,7 @@ from indexers.generations import (
     describe,
 )
 from indexers.leases import check_token, next_lease
-from indexers.port import Counts, GenerationInfo, IndexInfo, Lease, Query, Results
+from indexers.port import Changes, Counts, GenerationInfo, IndexInfo, Lease, Place, Query, Results
 from indexers.records import open_parts
 
 _shared: dict[str, "MemoryIndex"] = {}
@@ -62,6 +62,12 @@ class MemoryGeneration:
 
     def scan(self, view: str | None = None) -> Iterator[View]:
         return self.engine.scan(view)
+
+    def applied_through(self) -> int:
+        return self.engine.applied_through
+
+    def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
+        return self.engine.changes(place, view, limit, bytes_max)
 
     def search(self, query: Query) -> Results:
         return self.engine.search(query)

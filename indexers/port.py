@@ -99,6 +99,27 @@ class Results(NamedTuple):
     generation: str
 
 
+class Place(NamedTuple):
+    """A place in the order of changes, which is by version and then by document id: what comes behind it is new."""
+
+    version: int
+    id: str = ""
+    """Of the last document of this version that is known; empty for none of them."""
+
+
+class Changes(NamedTuple):
+    """A page of view records in the order in which they changed."""
+
+    views: Sequence[View]
+    place: Place
+    """Where the next page begins."""
+    has_more: bool
+    """Whether there is one already."""
+    applied_through: int
+    generation: str
+    catalog_digest: str
+
+
 class GenerationInfo(NamedTuple):
     """What an index says about one of its generations."""
 
@@ -188,6 +209,28 @@ class Generation(Protocol):
 
         Raises:
             InvalidQuery: with what to do about it: an unknown view or field, a bound passed, another search's cursor.
+            NoIndex: nothing was ever loaded.
+        """
+        ...
+
+    def applied_through(self) -> int:
+        """The watermark that all its documents reflect; -1 for an index that was never loaded. Cheaper than `info`."""
+        ...
+
+    def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
+        """The records (of one view) behind a place, gone ones included, up to the watermark, each with its last version.
+
+        Who starts at version 0 and goes on from page to page misses no record, and has none of a version twice. A
+        version that another one replaced before it was read is not to be had.
+
+        Args:
+            place: where to begin.
+            view: its name, None for all.
+            limit: records on a page, at least 1.
+            bytes_max: of the records' lines; one of them is given in any case.
+
+        Raises:
+            UnknownView: the catalog has none of this name.
             NoIndex: nothing was ever loaded.
         """
         ...

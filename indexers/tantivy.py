@@ -47,7 +47,7 @@ from indexers.generations import (
 )
 from indexers.leases import FileLease
 from indexers.limits import CHANGE_WAIT_SECONDS_MAX, OPEN_ATTEMPTS_MAX
-from indexers.port import Counts, GenerationInfo, IndexInfo, Lease, Query, Results
+from indexers.port import Changes, Counts, GenerationInfo, IndexInfo, Lease, Place, Query, Results
 from indexers.records import open_parts
 
 _DESCRIPTION: Final = "generation.json"
@@ -110,6 +110,12 @@ class TantivyGeneration:
 
     def scan(self, view: str | None = None) -> Iterator[View]:
         return self.engine.scan(view)
+
+    def applied_through(self) -> int:
+        return self.engine.applied_through
+
+    def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
+        return self.engine.changes(place, view, limit, bytes_max)
 
     def search(self, query: Query) -> Results:
         return self.engine.search(query)

@@ -15,6 +15,7 @@ from denormalizer.view import View
 from indexers import cursors
 from indexers.documents import document_id
 from indexers.engine import fields, typed
+from indexers.engine.changing import Changing
 from indexers.engine.fields import Fields
 from indexers.engine.searching import Search
 from indexers.engine.writing import MARK_ID, Maker
@@ -26,7 +27,7 @@ from indexers.limits import (
     SCAN_DOCUMENTS,
     WRITE_HEAP_BYTES,
 )
-from indexers.port import IndexInfo, Query, Results
+from indexers.port import Changes, IndexInfo, Place, Query, Results
 from indexers.records import read_content, read_lines, read_record
 
 _META_FILE: Final = "meta.json"
@@ -314,6 +315,29 @@ class Engine:
                 state.mark.applied_through,
                 self._generation,
             )
+
+    def changes(self, place: Place, view: str | None, limit: int, bytes_max: int) -> Changes:
+        """The records behind a place, as of one commit."""
+        self._fields.check_view(view)
+        state = self._present()
+        through = state.mark.applied_through
+        changing = Changing(state.searcher, self._schema, view, lambda address: self._read(state, address))
+        views: list[View] = []
+        has_more = False
+        left = bytes_max
+        with _failures(self._url):
+            for record in changing.behind(place, through, limit + 1):
+                left -= len(record.content) + len(record.sources)
+                has_more = len(views) == limit or (left < 0 and bool(views))
+                if has_more:
+                    break
+                views.append(record)
+        if has_more:
+            last = views[-1]
+            place = Place(last.version, document_id(last.view, last.uri))
+        else:
+            place = max(place, Place(through + 1))
+        return Changes(views, place, has_more, through, self._generation, self._catalog.digest)
 
     def close(self) -> None:
         """Stop writing; what is not committed is not written."""

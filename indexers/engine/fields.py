@@ -15,6 +15,8 @@ SHELF: Final = "shelf"
 VERSION: Final = "version"
 NEWEST: Final = "newest"
 OLDEST: Final = "oldest"
+TIE: Final = "tie"
+"""Made of the id: the order of documents with the same version."""
 RECORD: Final = "record"
 """The record's line, stored as it came."""
 
@@ -98,6 +100,7 @@ class Fields:
         builder.add_text_field(ID, tokenizer_name="raw", index_option="basic")
         builder.add_text_field(SHELF, tokenizer_name="raw", index_option="basic", fast=True)
         builder.add_unsigned_field(VERSION, fast=True)
+        builder.add_unsigned_field(TIE, fast=True)
         builder.add_integer_field(NEWEST, fast=True)
         builder.add_integer_field(OLDEST, fast=True)
         builder.add_bytes_field(RECORD, stored=True)

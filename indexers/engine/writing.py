@@ -7,7 +7,7 @@ import tantivy
 
 from assets.catalog import Catalog
 from denormalizer.view import View
-from indexers.documents import Documents, document_id, ranks
+from indexers.documents import Documents, document_id, ranks, tie
 from indexers.engine import fields, typed
 from indexers.engine.fields import Fields
 from indexers.errors import InvalidRecord
@@ -47,6 +47,7 @@ class Maker:
             fields.ID: id_,
             fields.SHELF: fields.shelf(view.state, view.view),
             fields.VERSION: view.version,
+            fields.TIE: tie(id_),
             fields.RECORD: line,
         }
         if view.state == "live":

@@ -41,6 +41,7 @@ from indexers.errors import (
     UnknownView,
 )
 from indexers.limits import FRAGMENT_CHARACTERS_MAX, PAGE_SIZE_MAX, QUERY_CHARACTERS_MAX
+from indexers.port import Place
 from tests.contract import index_oracle as oracle
 from tests.contract.index_child import Seen, seen
 from tests.contract.index_newsroom import (
@@ -293,6 +294,59 @@ class IndexContract:
                     expected[view.view, view.uri] = view
         assert sorted(index.scan()) == sorted(expected.values())
         assert index.search(Query()).total == sum(view.state == "live" for view in expected.values())
+
+    # --------------------------------------------------------------------------------------------------- changes
+
+    @given(newsrooms(), st.lists(newsrooms(), max_size=4), st.sampled_from([None, "story", "topic"]), st.data())
+    @settings(max_examples=30, suppress_health_check=SUITE)
+    def test_who_follows_the_changes_has_each_view_and_no_version_twice(
+        self, first: list[View], batches: list[list[View]], only: str | None, data: st.DataObject
+    ) -> None:
+        through = data.draw(st.integers(0, 10))
+        index = self.new(first, applied_through=through)
+        copy: dict[tuple[str, str], View] = {}
+        place = Place(0)
+        for batch in batches:
+            # What is written has changed behind the watermark, as everything that a log brings.
+            newer = [view._replace(version=through + 1 + view.version) for view in batch]
+            through += data.draw(st.integers(0, 6))
+            index.write(newer, applied_through=through)
+            for _ in range(data.draw(st.integers(0, 3))):
+                limit, bytes_max = data.draw(st.integers(1, 4)), data.draw(st.sampled_from([1, 10_000_000]))
+                place = follow(index, place, copy, only, limit, bytes_max)
+        index.write([], applied_through=1_000_000)
+        while (moved := follow(index, place, copy, only, 3, 10_000_000)) != place:
+            place = moved
+        assert place == Place(1_000_001)
+        assert sorted(copy.values()) == sorted(index.scan(only))
+
+    def test_changes_beyond_the_watermark_are_not_told(self) -> None:
+        index = self.new([story(1, version=3), story(2, version=9)], applied_through=5)
+        told = index.changes(Place(0), limit=10, bytes_max=1_000_000)
+        assert ([view.version for view in told.views], told.place, told.has_more) == ([3], Place(6), False)
+        assert (told.applied_through, told.generation) == (5, index.info().generation)
+        assert told.catalog_digest == CATALOG.digest
+        later = index.changes(Place(8), limit=10, bytes_max=1_000_000)
+        assert ([*later.views], later.place, later.has_more) == ([], Place(8), False)
+        assert index.applied_through() == 5
+
+    def test_many_changes_of_one_version_are_told_page_by_page(self) -> None:
+        views = [story(number, version=7) for number in range(100)]
+        index = self.new([story(200, version=6), *views, story(201, version=8)], applied_through=8)
+        copy: dict[tuple[str, str], View] = {}
+        place = Place(0)
+        for pages in range(1, 12):
+            place = follow(index, place, copy, None, 10, 10_000_000)
+            assert len(copy) == min(pages * 10, 102)
+        assert sorted(copy.values()) == sorted(index.scan())
+
+    def test_changes_of_no_such_view_or_index_are_refused(self) -> None:
+        with pytest.raises(UnknownView):
+            self.new([]).changes(Place(0), view="nonsense", limit=1, bytes_max=1)
+        empty = self.new()
+        assert empty.applied_through() == -1
+        with pytest.raises(NoIndex):
+            empty.changes(Place(0), limit=1, bytes_max=1)
 
     # ----------------------------------------------------------------------------------------------- generations
 
@@ -910,6 +964,25 @@ def whole(old: str, new: str) -> set[Seen]:
         for name, total, version in generations
         for look in ((name, total, version, version), ("", total, version, version), (name, total, -1, -1))
     }
+
+
+def follow(
+    index: Index, place: Place, copy: dict[tuple[str, str], View], only: str | None, limit: int, bytes_max: int
+) -> Place:
+    """Read a page of changes into a copy; gives the place behind it."""
+    told = index.changes(place, view=only, limit=limit, bytes_max=bytes_max)
+    assert len(told.views) <= limit
+    assert bool(told.views) or not told.has_more
+    versions = [view.version for view in told.views]
+    assert versions == sorted(versions)
+    for view in told.views:
+        assert place.version <= view.version <= told.applied_through
+        assert only in {None, view.view}
+        present = copy.get((view.view, view.uri))
+        assert present is None or present.version < view.version
+        copy[view.view, view.uri] = view
+    assert told.place.version >= place.version
+    return told.place
 
 
 def rank_of(uri: str) -> int:
