@@ -18,6 +18,8 @@ from publog.terminal import say
 if TYPE_CHECKING:
     import uvicorn
 
+    from publog.server.newsroom import Newsroom
+
 PORT_DEFAULT: Final = 8420
 CONNECTIONS_WAITING_MAX: Final = 128
 
@@ -67,7 +69,10 @@ def serve(
         )
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         embedded = settings.log.startswith("sqlite:") and settings.index.startswith("tantivy:")
-        with _ended_by_signals(server), nullcontext() if no_stream or not embedded else StreamProcess(settings):
+        with (
+            _ended_by_signals(server, newsroom),
+            nullcontext() if no_stream or not embedded else StreamProcess(settings),
+        ):
             say(f"listening on {_url(listener)}; Ctrl-C stops")
             server.run(sockets=[listener])
     say("stopped", style="green")
@@ -95,11 +100,12 @@ def _url(listener: socket.socket) -> str:
 
 
 @contextmanager
-def _ended_by_signals(server: "uvicorn.Server") -> Generator[None]:
+def _ended_by_signals(server: "uvicorn.Server", newsroom: "Newsroom") -> Generator[None]:
     """SIGTERM and SIGINT end the server before it runs and after, when it hands on those that it has seen."""
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         server.should_exit = True
+        newsroom.watch.end()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from publog.server import content, health, messages, openapi, search
+from publog.server import changes, content, health, messages, openapi, search
 from publog.server.admission import admit
 from publog.server.door import Door, exchange_of, faults
 from publog.server.endpoints import Call, Endpoint, Threads, parse
@@ -23,7 +23,13 @@ from publog.server.problems import fault, of_status, problem_of
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
     """Every endpoint there is."""
-    endpoints = [*health.endpoints(metrics), *messages.ENDPOINTS, *search.ENDPOINTS, *content.ENDPOINTS]
+    endpoints = [
+        *health.endpoints(metrics),
+        *messages.ENDPOINTS,
+        *search.ENDPOINTS,
+        *content.ENDPOINTS,
+        *changes.ENDPOINTS,
+    ]
     return [*endpoints, openapi.endpoint(endpoints)]
 
 
@@ -60,7 +66,7 @@ def _answering(
             admitted = partial(admit, newsroom.keys, request, endpoint.scopes, is_loopback=is_loopback)
             key = await run_sync(admitted, limiter=threads.many)
             exchange.key = None if key is None else key.id
-            call = Call(newsroom, request, parse(endpoint, request), threads, key)
+            call = Call(newsroom, request, parse(endpoint, request), threads, key, admitted)
             return (await endpoint.handle(call)).response()
         except Exception as error:  # noqa: BLE001 - no error leaves as anything but a problem
             problem = problem_of(error)

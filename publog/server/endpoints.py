@@ -1,6 +1,7 @@
 """What an endpoint is: one declaration that requests are parsed by and that the OpenAPI description is made from."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -10,10 +11,12 @@ import anyio
 import msgspec
 from anyio.to_thread import run_sync
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from publog.keys import Key
-from publog.server.limits import PARAMETERS_MAX, THREADS_MAX
+from publog.server.limits import FEED_SEND_SECONDS_MAX, FEEDS_MAX, PARAMETERS_MAX, THREADS_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import Problem, Unusable
 
@@ -21,6 +24,7 @@ Scope = Literal["publish", "search", "admin"]
 """What a key may allow."""
 
 JSON_TYPE: Final = "application/json"
+EVENTS_TYPE: Final = "text/event-stream"
 
 _MISSING: Final = "Object missing required field "
 
@@ -51,6 +55,38 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Events:
+    """An answer that goes on: server-sent events."""
+
+    events: AsyncIterator[bytes]
+    on_end: Callable[[], None]
+
+    def response(self) -> Response:
+        return _Events(self.events, self.on_end)
+
+
+class _Events(StreamingResponse):
+    def __init__(self, events: AsyncIterator[bytes], on_end: Callable[[], None]) -> None:
+        super().__init__(events, headers={"Cache-Control": "no-store"}, media_type=EVENTS_TYPE)
+        self._on_end = on_end
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._on_end()
+
+    async def stream_response(self, send: Send) -> None:
+        async def bounded(message: Message) -> None:
+            with anyio.fail_after(FEED_SEND_SECONDS_MAX):
+                await send(message)
+
+        # Whoever does not read is left alone: the connection ends unfinished.
+        with suppress(TimeoutError):
+            await super().stream_response(bounded)
+
+
+@dataclass(frozen=True)
 class Call(Generic[P]):
     """One request to one endpoint."""
 
@@ -60,6 +96,8 @@ class Call(Generic[P]):
     threads: "Threads"
     key: Key | None = None
     """That was shown, and is good for this."""
+    readmit: Callable[[], object] = lambda: None
+    """Admit it again: raises where the key was good, and is not any more."""
 
     @property
     def kinds(self) -> frozenset[str] | None:
@@ -85,7 +123,7 @@ class Endpoint(Generic[P]):
     name: str
     """What a program calls it by."""
     summary: str
-    handle: Callable[[Call[P]], Awaitable[Reply]]
+    handle: Callable[[Call[P]], Awaitable[Reply | Events]]
     answers: Mapping[int, tuple[str, Any]]
     """Status to what it means and the type of its value; `bytes` for what is not JSON."""
     parameters: type[P]
@@ -96,6 +134,8 @@ class Endpoint(Generic[P]):
     problems: tuple[int, ...] = ()
     """Statuses of errors that only this one has."""
     media_type: str = JSON_TYPE
+    has_events: bool = False
+    """Whether it answers with server-sent events those who accept them."""
 
     @property
     def in_path(self) -> list[str]:
@@ -103,7 +143,7 @@ class Endpoint(Generic[P]):
 
     @property
     def in_query(self) -> list[str]:
-        return [name for name in self.parameters.__struct_fields__ if name not in self.in_path]
+        return [name for name in self.parameters.__struct_encode_fields__ if name not in self.in_path]
 
 
 class Threads:
@@ -112,6 +152,7 @@ class Threads:
     def __init__(self) -> None:
         self.many = anyio.CapacityLimiter(THREADS_MAX)
         self.one = anyio.CapacityLimiter(1)
+        self.feeds = anyio.CapacityLimiter(FEEDS_MAX)
 
 
 def tagged(call: Call[Any], tag: str, value: Any) -> Reply:
@@ -160,7 +201,7 @@ def parse(endpoint: Endpoint[P], request: Request) -> P:
 def _repeatable(parameters: type[Parameters]) -> set[str]:
     info = msgspec.inspect.type_info(parameters)
     assert isinstance(info, msgspec.inspect.StructType)
-    return {field.name for field in info.fields if isinstance(_bare(field.type), msgspec.inspect.VarTupleType)}
+    return {field.encode_name for field in info.fields if isinstance(_bare(field.type), msgspec.inspect.VarTupleType)}
 
 
 def _bare(type_: msgspec.inspect.Type) -> msgspec.inspect.Type:

@@ -38,6 +38,39 @@ WAIT_SECONDS_MAX: Final = 60
 WAIT_POLL_SECONDS: Final = 0.02
 """How often a search that waits looks how far the index is."""
 
+CHANGES_DEFAULT: Final = 500
+"""View records of a page of the change feed when nothing else is said."""
+
+CHANGES_MAX: Final = 1_000
+"""View records of a page of the change feed."""
+
+CHANGES_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Bytes of the view records of such a page; a longer record makes a page of its own."""
+
+CHANGES_WAIT_SECONDS: Final = 4
+"""How long a page of the change feed waits for a change when nothing else is said: common clients give up after 5."""
+
+POSITION_CHARACTERS_MAX: Final = 8_192
+"""Characters of a position in the change feed: a percent-encoded URI and what stands before it."""
+
+FEEDS_MAX: Final = 64
+"""Event streams of the change feed at a time."""
+
+FEED_CHANGES: Final = 100
+"""View records that an event stream reads at a time."""
+
+FEED_BYTES: Final = 1024 * 1024
+"""Bytes of the view records that an event stream reads at a time."""
+
+FEED_BEAT_SECONDS: Final = 15.0
+"""How often a silent event stream shows that it is alive, and looks whether its key still is."""
+
+FEED_SEND_SECONDS_MAX: Final = 60.0
+"""How long whoever reads an event stream may leave what was sent unread."""
+
+FEED_RETRY_MILLISECONDS: Final = 1_000
+"""When a browser comes back to an event stream that ended."""
+
 VERSIONS_MAX: Final = 100
 """Versions that one history gives."""
 

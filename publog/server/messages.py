@@ -102,8 +102,10 @@ class Tracked(msgspec.Struct, omit_defaults=True):
     uri: str
     state: Literal["held", "appended", "searchable"]
     appended: Stage
+    applied: Stage
+    """Every view that shows it was made and is in the index."""
     searchable: Stage
-    """Applied and found by searches: an index reflects what was applied at once."""
+    """Searches find it so: in the embedded index that is when it is applied."""
     offset: int | None = None
     applied_through: int | None = None
     views: Touched | None = None
@@ -208,7 +210,7 @@ def _receipt(call: Call[ReceiptParameters]) -> Reply:
         found = reader.log.receipts([id_]).get(id_)
     if found is None:
         return Reply(_held(newsroom, id_))
-    applied_through = newsroom.index.info().applied_through
+    applied_through = newsroom.index.applied_through()
     times = newsroom.timeline.of(id_)
     is_searchable = applied_through >= found.offset
     appended, searchable = Stage(True), Stage(is_searchable)
@@ -218,14 +220,14 @@ def _receipt(call: Call[ReceiptParameters]) -> Reply:
             searchable = _stage(times.searchable, times.received)
     views = touched((view.view, view.uri) for view in newsroom.dependents(found.uri))
     state = "searchable" if is_searchable else "appended"
-    return Reply(Tracked(id_, found.uri, state, appended, searchable, found.offset, applied_through, views))
+    return Reply(Tracked(id_, found.uri, state, appended, searchable, searchable, found.offset, applied_through, views))
 
 
 def _held(newsroom: Newsroom, id_: str) -> Tracked:
     uri = newsroom.held(id_)
     if uri is None:
         raise NotThere(f"no message with the id {id_!r} is in the log, nor held")
-    return Tracked(id_, uri, "held", Stage(False), Stage(False))
+    return Tracked(id_, uri, "held", Stage(False), Stage(False), Stage(False))
 
 
 def _stage(at: float, since: float) -> Stage:

@@ -18,6 +18,7 @@ from pipeline.as_of import LogViews
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from publog.keys import KEYS_FILE, Keys
 from publog.server.timeline import Timeline
+from publog.server.watch import Watch
 from publog.settings import Settings
 
 
@@ -73,7 +74,8 @@ class Newsroom:
         # To count what is held without waiting for who publishes.
         self._held = Holding(settings.home / HELD_FILE)
         self._letters = DeadLetters(settings.home / DEAD_LETTERS_FILE)
-        self.timeline = Timeline(lambda: self.index.info().applied_through)
+        self.timeline = Timeline(self.index.applied_through)
+        self.watch = Watch(self.index.applied_through)
         self._idle: list[Reader] = []
         self._lending = Lock()
         self._looking = Lock()

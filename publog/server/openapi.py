@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from publog import VERSION
-from publog.server.endpoints import Call, Endpoint, Parameters, Reply
+from publog.server.endpoints import EVENTS_TYPE, Call, Endpoint, Parameters, Reply
 from publog.server.problems import PROBLEM_TYPE, ProblemDocument
 
 _COMMON: Final = (421, 422, 500)
@@ -74,6 +74,8 @@ def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str
     }
     for status in sorted({*_COMMON, *guarded, *one.problems}):
         responses[str(status)] = {"description": "A problem (RFC 9457)", "content": problem}
+    if one.has_events:
+        responses["200"]["content"][EVENTS_TYPE] = {"schema": {"type": "string"}}
     required = parameters.get("required", [])
     operation: dict[str, Any] = {
         "operationId": one.name,

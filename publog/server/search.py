@@ -1,10 +1,8 @@
 """Searching over HTTP."""
 
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 
-import anyio
 import msgspec
 import orjson
 
@@ -14,7 +12,7 @@ from indexers.limits import CURSOR_CHARACTERS_MAX, FACETS_MAX, FILTERS_MAX, PAGE
 from indexers.port import Facet, Hit, Query, Results, Sort
 from indexers.query import parse
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
-from publog.server.limits import WAIT_POLL_SECONDS, WAIT_SECONDS, WAIT_SECONDS_MAX
+from publog.server.limits import WAIT_SECONDS, WAIT_SECONDS_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import Unusable
 
@@ -138,14 +136,9 @@ async def search(call: Call[SearchParameters]) -> Reply:
 
 
 async def _wait(call: Call[Any], offset: int, seconds: float) -> None:
-    """Like `indexers.waiting`, without a thread meanwhile."""
-    index = call.newsroom.index
-    end = time.monotonic() + seconds
-    while (info := await call.in_thread(index.info)).applied_through < offset:
-        left = end - time.monotonic()
-        if left <= 0:
-            raise IndexBehind("The index", offset, info.applied_through, seconds)
-        await anyio.sleep(min(WAIT_POLL_SECONDS, left))
+    watch = call.newsroom.watch
+    if not await watch.past(offset, seconds):
+        raise IndexBehind("The index", offset, watch.seen, seconds)
 
 
 def _filter(text: str) -> tuple[str, str]:
