@@ -18,8 +18,6 @@ from publog.terminal import say
 if TYPE_CHECKING:
     import uvicorn
 
-    from publog.server.newsroom import Newsroom
-
 PORT_DEFAULT: Final = 8420
 CONNECTIONS_WAITING_MAX: Final = 128
 
@@ -46,18 +44,21 @@ def serve(
     import uvicorn
 
     from publog.server.app import build_app
-    from publog.server.limits import STOP_SECONDS_MAX
+    from publog.server.limits import CONNECTIONS_MAX, STOP_SECONDS_MAX
+    from publog.server.listening import Protocol, Server
+    from publog.server.logs import logging_lines
     from publog.server.newsroom import Newsroom
     from publog.server.stream import StreamProcess
 
     settings = settings_of(context, log, index, catalog)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    with _listening(host, port) as listener, closing(Newsroom(settings)) as newsroom:
+    with logging_lines(), _listening(host, port) as listener, closing(Newsroom(settings)) as newsroom:
         app = build_app(newsroom, is_loopback=is_loopback(host))
-        server = uvicorn.Server(
+        server = Server(
+            newsroom.watch.end,
             uvicorn.Config(
                 app,
-                http="h11",
+                http=Protocol,
+                limit_concurrency=CONNECTIONS_MAX,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -65,12 +66,12 @@ def serve(
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=STOP_SECONDS_MAX,
-            )
+            ),
         )
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         embedded = settings.log.startswith("sqlite:") and settings.index.startswith("tantivy:")
         with (
-            _ended_by_signals(server, newsroom),
+            _ended_by_signals(server),
             nullcontext() if no_stream or not embedded else StreamProcess(settings),
         ):
             say(f"listening on {_url(listener)}; Ctrl-C stops")
@@ -100,12 +101,11 @@ def _url(listener: socket.socket) -> str:
 
 
 @contextmanager
-def _ended_by_signals(server: "uvicorn.Server", newsroom: "Newsroom") -> Generator[None]:
+def _ended_by_signals(server: "uvicorn.Server") -> Generator[None]:
     """SIGTERM and SIGINT end the server before it runs and after, when it hands on those that it has seen."""
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         server.should_exit = True
-        newsroom.watch.end()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -1,7 +1,6 @@
 """What an endpoint is: one declaration that requests are parsed by and that the OpenAPI description is made from."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, Literal, TypeVar
@@ -12,11 +11,11 @@ import msgspec
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from publog.keys import Key
-from publog.server.limits import FEED_SEND_SECONDS_MAX, FEEDS_MAX, PARAMETERS_MAX, THREADS_MAX
+from publog.server.limits import FEEDS_MAX, PARAMETERS_MAX, THREADS_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import Problem, Unusable
 
@@ -75,15 +74,6 @@ class _Events(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._on_end()
-
-    async def stream_response(self, send: Send) -> None:
-        async def bounded(message: Message) -> None:
-            with anyio.fail_after(FEED_SEND_SECONDS_MAX):
-                await send(message)
-
-        # Whoever does not read is left alone: the connection ends unfinished.
-        with suppress(TimeoutError):
-            await super().stream_response(bounded)
 
 
 @dataclass(frozen=True)

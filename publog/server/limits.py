@@ -5,6 +5,15 @@ from typing import Final
 READY_LAG_MESSAGES_MAX: Final = 1_000
 """How far the index may be behind the log while the server still calls itself ready."""
 
+CONNECTIONS_MAX: Final = 512
+"""Connections at a time; requests on more are told to come back."""
+
+HEAD_SECONDS_MAX: Final = 20.0
+"""How long the head of a request may take to come in, and a new connection to begin one."""
+
+UNREAD_SECONDS_MAX: Final = 60.0
+"""How long whoever asked may leave what was sent unread."""
+
 REQUESTS_MAX: Final = 128
 """Requests at work at a time; the next one is told to come back."""
 
@@ -65,9 +74,6 @@ FEED_BYTES: Final = 1024 * 1024
 FEED_BEAT_SECONDS: Final = 15.0
 """How often a silent event stream shows that it is alive, and looks whether its key still is."""
 
-FEED_SEND_SECONDS_MAX: Final = 60.0
-"""How long whoever reads an event stream may leave what was sent unread."""
-
 FEED_RETRY_MILLISECONDS: Final = 1_000
 """When a browser comes back to an event stream that ended."""
 
@@ -86,11 +92,20 @@ STOP_SECONDS_MAX: Final = 10
 RETRY_AFTER_SECONDS: Final = 1
 """When to come again, for whoever is sent away."""
 
+LOG_LINES_MAX: Final = 10_000
+"""Lines of the server's log that wait for whoever reads standard error; more are lost, and counted."""
+
+LOG_STOP_SECONDS_MAX: Final = 1.0
+"""How long the end of the server waits for its log to be read."""
+
 STREAM_BACKOFF_SECONDS: Final = 0.5
 """Before a stream that died is started again; doubled each time it dies at once."""
 
 STREAM_BACKOFF_SECONDS_MAX: Final = 30.0
 """The longest time before a stream is started again."""
+
+STREAM_LINE_BYTES_MAX: Final = 65_536
+"""Bytes of one line that the stream says; a longer one becomes several."""
 
 STREAM_STEADY_SECONDS: Final = 60.0
 """A stream that ran so long did not die at once."""

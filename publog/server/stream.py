@@ -4,13 +4,15 @@ import logging
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from threading import Event, Thread
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
 from publog.server.limits import (
     STREAM_BACKOFF_SECONDS,
     STREAM_BACKOFF_SECONDS_MAX,
+    STREAM_LINE_BYTES_MAX,
     STREAM_STEADY_SECONDS,
     STREAM_STOP_SECONDS_MAX,
 )
@@ -58,10 +60,17 @@ class StreamProcess:
     def _run_once(self) -> int:
         # Its input ends with this process, however that ends; Ctrl-C is for this process, which then tells it.
         with subprocess.Popen(  # noqa: S603 - this program, with settings of its own
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         ) as process:
             assert process.stdin is not None
+            assert process.stderr is not None
             self.pid = process.pid
+            # In the server's log: whoever does not read that must not hold up the stream.
+            Thread(target=_hand_on, args=[process.stderr], name="stream-log", daemon=True).start()
             while not self._stop.wait(0.1):
                 if process.poll() is not None:
                     break
@@ -71,3 +80,9 @@ class StreamProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
             return process.wait()
+
+
+def _hand_on(said: IO[bytes]) -> None:
+    with suppress(ValueError):
+        while line := said.readline(STREAM_LINE_BYTES_MAX):
+            log.warning("%s", line.decode(errors="replace").rstrip("\n"))

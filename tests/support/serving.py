@@ -1,10 +1,20 @@
-"""A server in a test's own process, on a small newsroom."""
+"""Servers on a small newsroom: in a test's own process, or as the real command."""
 
+import re
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import uvicorn
 from starlette.testclient import TestClient
 
 from publog.server.app import build_app
+from publog.server.listening import Protocol, Server
 from publog.server.newsroom import Newsroom
-from tests.support.newsroom import Json, article, byline, image, unpublish
+from tests.support.newsroom import Json, article, byline, image, process, unpublish
+from tests.support.streaming import until
 
 BASE = "http://127.0.0.1:8420"
 ADA, FLOOD, PICTURE = "news://byline/ada", "news://article/flood", "news://image/flood"
@@ -25,6 +35,21 @@ def client_of(newsroom: Newsroom, *, is_loopback: bool = True) -> TestClient:
     return TestClient(build_app(newsroom, is_loopback=is_loopback), base_url=BASE)
 
 
+@contextmanager
+def listening(newsroom: Newsroom) -> Generator[str]:
+    """A server in a thread of this process, and its address."""
+    config = uvicorn.Config(build_app(newsroom), port=0, lifespan="off", log_config=None, http=Protocol)
+    server = Server(newsroom.watch.end, config)
+    thread = Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
 def check_problem(answer: Json, status: int, code: str) -> Json:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -35,3 +60,23 @@ def check_problem(answer: Json, status: int, code: str) -> Json:
     assert problem["detail"]
     assert problem["request_id"] == answer.headers["x-request-id"]
     return problem
+
+
+@contextmanager
+def serving(folder: Path, *arguments: Json, is_busy: bool = False) -> Generator["tuple[subprocess.Popen[str], str]"]:
+    """`publog serve` and its address. What a busy one logs is more than a pipe holds: it is read, and lost."""
+    server = process("serve", "--port", 0, *arguments, folder=folder)
+    try:
+        assert server.stdout is not None
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+); Ctrl-C stops\n", server.stdout.readline())
+        assert found, server.communicate()
+        if is_busy:
+            assert server.stderr is not None
+            Thread(target=server.stderr.read, daemon=True).start()
+        yield server, found[1]
+    finally:
+        server.kill()
+        server.wait()
+        for pipe in (server.stdout, server.stderr):
+            assert pipe is not None
+            pipe.close()
