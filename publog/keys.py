@@ -13,6 +13,9 @@ from secrets import token_hex, token_urlsafe
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
+import limits
+from limits import RateLimitItem
+
 from publog.settings import UsedWrongly
 
 KEYS_FILE: Final = "keys.sqlite"
@@ -28,9 +31,12 @@ CREATE TABLE IF NOT EXISTS keys (
     hash TEXT NOT NULL,
     scopes TEXT NOT NULL,
     created INTEGER NOT NULL,
-    revoked INTEGER
+    revoked INTEGER,
+    expires INTEGER,
+    rate TEXT
 ) STRICT
 """
+_SELECT: Final = "SELECT id, scopes, created, revoked, expires, rate, hash FROM keys "
 
 
 class Key(NamedTuple):
@@ -41,6 +47,15 @@ class Key(NamedTuple):
     created: int
     """Seconds since 1970-01-01T00:00:00Z, of the last rotation."""
     revoked: int | None
+    expires: int | None = None
+    """Seconds since 1970-01-01T00:00:00Z from which on it is good for nothing; None for never."""
+    rate: str | None = None
+    """Requests in a time, as `600/minute`; None for as many as any key may make."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it may be used now."""
+        return self.revoked is None and (self.expires is None or time.time() < self.expires)
 
     def allows(self, scope: str) -> bool:
         """Whether it may be used for this at all; `kinds` says which kinds it may publish."""
@@ -64,19 +79,33 @@ class Keys:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             self._database = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
             self._database.executescript(f"PRAGMA synchronous=EXTRA; {_SCHEMA};")
+            # A file of keys that knew neither.
+            known = {row[1] for row in self._database.execute("PRAGMA table_info(keys)")}
+            for name, type_ in (("expires", "INTEGER"), ("rate", "TEXT")):
+                if name not in known:
+                    self._database.execute(f"ALTER TABLE keys ADD COLUMN {name} {type_}")
 
-    def add(self, scopes: Sequence[str]) -> str:
+    def add(self, scopes: Sequence[str], *, expires: int | None = None, rate: str | None = None) -> str:
         """A new key, which nobody can be told again.
 
+        Args:
+            scopes: what it allows.
+            expires: the second (since 1970-01-01T00:00:00Z) from which on it allows nothing.
+            rate: requests in a time, as `600/minute`.
+
         Raises:
-            UsedWrongly: a scope is none.
+            UsedWrongly: a scope is none, the time is over, or the rate is none.
         """
+        if expires is not None and expires <= time.time():
+            raise UsedWrongly("a key that has expired already is of no use; name a later time")
+        if rate is not None:
+            parse_rate(rate)
         for scope in scopes:
             if not _SCOPE.match(scope):
                 raise UsedWrongly(f"{scope[:100]!r} is no scope; use {', '.join(SCOPES)}")
         id_, secret = token_hex(6), token_urlsafe(32)
         row = (id_, _hash(secret), " ".join(dict.fromkeys(scopes)), int(time.time()))
-        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, NULL)", *row)
+        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, NULL, ?, ?)", *row, expires, rate)
         return f"publog_{id_}_{secret}"
 
     def rotate(self, id_: str) -> str:
@@ -103,22 +132,22 @@ class Keys:
 
     def all(self) -> list[Key]:
         """Every key there ever was."""
-        return [_key(row) for row in self._run("SELECT id, scopes, created, revoked FROM keys ORDER BY created, id")]
+        return [_key(row) for row in self._run(_SELECT + "ORDER BY created, id")]
 
     def any(self) -> bool:
         """Whether there ever was one: to revoke the last opens no door."""
         return bool(self._run("SELECT 1 FROM keys LIMIT 1"))
 
     def find(self, text: str) -> Key | None:
-        """The key that a text is; None where it is none, or one that was revoked."""
+        """The key that a text is; None where it is none, or one that was revoked or has expired."""
         parts = _KEY.match(text)
         if parts is None:
             return None
-        rows = self._run("SELECT id, scopes, created, revoked, hash FROM keys WHERE id = ?", parts[1])
-        if not rows or not compare_digest(rows[0][4], _hash(parts[2])):
+        rows = self._run(_SELECT + "WHERE id = ?", parts[1])
+        if not rows or not compare_digest(rows[0][-1], _hash(parts[2])):
             return None
-        key = _key(rows[0][:4])
-        return key if key.revoked is None else None
+        key = _key(rows[0])
+        return key if key.is_good else None
 
     def close(self) -> None:
         """Close the file."""
@@ -142,5 +171,17 @@ def _hash(secret: str) -> str:
 
 
 def _key(row: Sequence[Any]) -> Key:
-    id_, scopes, created, revoked = row
-    return Key(id_, tuple(scopes.split()), created, revoked)
+    id_, scopes, *rest, _ = row
+    return Key(id_, tuple(scopes.split()), *rest)
+
+
+def parse_rate(text: str) -> RateLimitItem:
+    """Requests in a time.
+
+    Raises:
+        UsedWrongly: it is none.
+    """
+    try:
+        return limits.parse(text)
+    except ValueError:
+        raise UsedWrongly(f"{text[:100]!r} is no rate; write requests in a time, as 600/minute or 20/second") from None

@@ -1,8 +1,10 @@
 """`publog keys`: who may publish and read over HTTP."""
 
+import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Final
 
 import orjson
 import typer
@@ -10,9 +12,13 @@ import typer
 from assets.model import rfc3339
 from publog.keys import KEYS_FILE, Keys
 from publog.options import JsonOption, settings_of
+from publog.settings import UsedWrongly
 from publog.terminal import say, warn, write_lines
 
 app = typer.Typer(no_args_is_help=True, help="Keys for publog serve, with what each allows.")
+
+EXPIRES_DAYS_MAX: Final = 36_500
+"""Days that a key may be good for; more than a hundred years are a hundred."""
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID")]
 
@@ -24,26 +30,40 @@ def add(
         list[str],
         typer.Option("--scope", metavar="SCOPE", help="publish, publish:KIND, search or admin; may be repeated."),
     ],
+    expires: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Days from now, as 90d, or a time, as 2027-01-31T00:00:00Z; else never."),
+    ] = None,
+    rate: Annotated[
+        str | None,
+        typer.Option(metavar="RATE", help="Requests in a time, as 600/minute; else what the server gives every key."),
+    ] = None,
 ) -> None:
     """Make a key and say it, once. As soon as there is one, nobody publishes over HTTP without.
 
-    Example: `publog keys add --scope publish:article --scope search`
+    Example: `publog keys add --scope publish:article --scope search --expires 90d`
     """
+    until = None if expires is None else _seconds(expires)
     with _keys(context) as keys:
-        _say_once(keys.add(scopes))
+        _say_once(keys.add(scopes, expires=until, rate=rate))
 
 
 @app.command("list")
 def list_(context: typer.Context, json: JsonOption = False) -> None:
-    """Every key: its id, since when, what it allows and whether it was revoked."""
+    """Every key: its id, since when, what it allows, how often, until when, and whether it was revoked."""
     with _keys(context) as keys:
         found = keys.all()
     if json:
         write_lines(orjson.dumps(key._asdict()) for key in found)
         return
     for key in found:
-        ended = "" if key.revoked is None else f"  revoked {rfc3339(key.revoked * 1_000_000)}"
-        say(f"{key.id}  {rfc3339(key.created * 1_000_000)}  {' '.join(key.scopes)}{ended}")
+        rate = "" if key.rate is None else f"  {key.rate}"
+        ended = "".join(
+            f"  {word} {rfc3339(second * 1_000_000)}"
+            for word, second in (("expires" if key.is_good else "expired", key.expires), ("revoked", key.revoked))
+            if second is not None
+        )
+        say(f"{key.id}  {rfc3339(key.created * 1_000_000)}  {' '.join(key.scopes)}{rate}{ended}")
     if not found:
         say("no keys: on this machine, anyone may publish through publog serve")
 
@@ -61,6 +81,20 @@ def rotate(context: typer.Context, id_: IdArgument) -> None:
     """Another secret for a key that allows the same; the former ends at once."""
     with _keys(context) as keys:
         _say_once(keys.rotate(id_))
+
+
+def _seconds(text: str) -> int:
+    """The second (since 1970-01-01T00:00:00Z) that a time, or days from now, names."""
+    days = text.removesuffix("d")
+    try:
+        if days != text:
+            return int(time.time()) + min(int(days), EXPIRES_DAYS_MAX) * 86_400
+        named = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsedWrongly(f"{text[:100]!r} is no time; write 90d or 2027-01-31T00:00:00Z") from None
+    if named.tzinfo is None:
+        raise UsedWrongly(f"{text} has no zone; write {text}Z")
+    return int(named.timestamp())
 
 
 def _say_once(key: str) -> None:

@@ -19,6 +19,7 @@ from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
 from publog.server.problems import fault, of_status, problem_of
+from publog.server.rates import Rates
 
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
@@ -41,11 +42,12 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
     """
     metrics = Metrics(newsroom)
     threads = Threads()
+    rates = Rates()
     app = Starlette(
         routes=[
             Route(
                 endpoint.path,
-                _answering(endpoint, newsroom, threads, is_loopback=is_loopback),
+                _answering(endpoint, newsroom, threads, rates, is_loopback=is_loopback),
                 methods=[endpoint.method],
             )
             for endpoint in table(metrics)
@@ -57,7 +59,7 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
 
 
 def _answering(
-    endpoint: Endpoint[Any], newsroom: Newsroom, threads: Threads, *, is_loopback: bool
+    endpoint: Endpoint[Any], newsroom: Newsroom, threads: Threads, rates: Rates, *, is_loopback: bool
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         exchange = exchange_of(request.scope)
@@ -65,7 +67,9 @@ def _answering(
         try:
             admitted = partial(admit, newsroom.keys, request, endpoint.scopes, is_loopback=is_loopback)
             key = await run_sync(admitted, limiter=threads.many)
-            exchange.key = None if key is None else key.id
+            if key is not None:
+                exchange.key = key.id
+                rates.count(key)
             call = Call(newsroom, request, parse(endpoint, request), threads, key, admitted)
             return (await endpoint.handle(call)).response()
         except Exception as error:  # noqa: BLE001 - no error leaves as anything but a problem

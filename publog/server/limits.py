@@ -20,6 +20,9 @@ REQUESTS_MAX: Final = 128
 THREADS_MAX: Final = 16
 """Requests that read the log or the index at a time; the others wait for their turn."""
 
+KEY_RATE: Final = "30000/minute"
+"""Requests of a key in a time when it was made without a rate of its own."""
+
 PARAMETERS_MAX: Final = 200
 """Parameters of one request, repeated ones counted each time."""
 

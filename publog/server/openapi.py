@@ -9,10 +9,10 @@ from publog import VERSION
 from publog.server.endpoints import EVENTS_TYPE, Call, Endpoint, Parameters, Reply
 from publog.server.problems import PROBLEM_TYPE, ProblemDocument
 
-_COMMON: Final = (421, 422, 500)
+_COMMON: Final = (400, 421, 422, 500, 503)
 """Problems that every endpoint may answer with; 422 names what is unknown, repeated or out of bounds."""
 
-_GUARDED: Final = (401, 403)
+_GUARDED: Final = (401, 403, 429)
 
 
 def endpoint(others: Sequence[Endpoint[Any]]) -> Endpoint[Any]:

@@ -1,14 +1,18 @@
 """Keys: what each scope opens, at every endpoint, and what no, a wrong, a revoked or a rotated key does not."""
 
+import sqlite3
+import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from publog.keys import Keys
+from publog.keys import Key, Keys
 from publog.server.app import table
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
+from publog.settings import UsedWrongly
 from tests.support.newsroom import Json, Shell, byline, image, lines
 from tests.support.serving import check_problem, client_of
 
@@ -126,3 +130,67 @@ def test_keys_are_made_listed_rotated_and_revoked_by_command(
     shell("keys", "rotate", id_, code=2)
     shell("keys", "revoke", id_, code=2)
     assert "use publish, publish:KIND, search, admin" in shell("keys", "add", "--scope", "root", code=2).err
+
+
+def test_a_key_ends_when_it_was_to_end(newsroom: Newsroom, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    with pytest.raises(UsedWrongly, match="expired already"):
+        newsroom.keys.add(["search"], expires=now)
+    key = newsroom.keys.add(["search"], expires=now + 100)
+    assert client.get("/v1/receipts/x", headers=bearer(key)).status_code == 404
+    monkeypatch.setattr("publog.keys.time.time", lambda: now + 99.5)
+    assert client.get("/v1/receipts/x", headers=bearer(key)).status_code == 404
+    monkeypatch.setattr("publog.keys.time.time", lambda: now + 100.0)
+    check_problem(client.get("/v1/receipts/x", headers=bearer(key)), 401, "unauthorized")
+    # It does not count as none: nobody else may do what needed it.
+    check_problem(client.post("/v1/messages", json=byline("ada")), 401, "unauthorized")
+
+
+def test_a_key_makes_as_many_requests_as_it_may(newsroom: Newsroom, client: TestClient) -> None:
+    slow, other = newsroom.keys.add(["search"], rate="3/minute"), newsroom.keys.add(["search"])
+    statuses = [client.get("/v1/receipts/x", headers=bearer(slow)).status_code for _ in range(5)]
+    assert statuses == [404, 404, 404, 429, 429]
+    refused = client.get("/v1/receipts/x", headers=bearer(slow))
+    assert "3 per 1 minute" in check_problem(refused, 429, "rate-limited")["detail"]
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert client.get("/v1/receipts/x", headers=bearer(other)).status_code == 404
+    # A refused one is not let in by showing it at another door.
+    check_problem(client.get("/v1/search", headers=bearer(slow)), 429, "rate-limited")
+    with pytest.raises(UsedWrongly, match="600/minute"):
+        newsroom.keys.add(["search"], rate="often")
+
+
+def test_keys_of_before_there_were_ends_and_rates_are_good(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "keys.sqlite") as database:
+        database.execute(
+            "CREATE TABLE keys (id TEXT PRIMARY KEY, hash TEXT NOT NULL, scopes TEXT NOT NULL, "
+            "created INTEGER NOT NULL, revoked INTEGER) STRICT"
+        )
+        database.execute(
+            "INSERT INTO keys VALUES ('000000000000', ?, 'search', 5, NULL)", [sha256(b"a" * 43).hexdigest()]
+        )
+    database.close()
+    keys = Keys(tmp_path / "keys.sqlite")
+    found = keys.find("publog_000000000000_" + "a" * 43)
+    assert found == Key("000000000000", ("search",), 5, None)
+    assert keys.find(keys.add(["admin"], rate="1/day")) is not None
+    keys.close()
+
+
+def test_ends_and_rates_are_said_by_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Shell(tmp_path, capsys, monkeypatch)
+    shell("keys", "add", "--scope", "search", "--expires", "2099-01-31T00:00:00Z", "--rate", "5/second")
+    assert shell("keys", "list").out.strip().endswith("search  5/second  expires 2099-01-31T00:00:00Z")
+    shell("keys", "add", "--scope", "search", "--expires", "90d")
+    (record,) = [one for one in shell("keys", "list", "--json").records if one["rate"] is None]
+    assert record["expires"] - record["created"] in (90 * 86_400 - 1, 90 * 86_400)
+    for wrong, told in (
+        ("2099-01-31", "zone"),
+        ("soon", "no time"),
+        ("0d", "expired already"),
+        ("-1d", "expired already"),
+    ):
+        assert told in shell("keys", "add", "--scope", "search", f"--expires={wrong}", code=2).err
+    assert "no rate" in shell("keys", "add", "--scope", "search", "--rate", "x", code=2).err
