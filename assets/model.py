@@ -14,9 +14,12 @@ NEVER: Final = -1
 
 # RFC 3986: a path's characters are unreserved, sub-delims, ":", "@", "%" and "/". Real archives have spaces inside as
 # well (docs/adr/0008). None of these needs escaping in JSON.
-_URI: Final = re.compile(
-    r"([a-z0-9][a-z0-9+.\-]*)://([A-Za-z_][A-Za-z0-9_]*)/((?! )[A-Za-z0-9\-._~!$&'()*+,;=:@/% ]+(?<! ))\Z"
+URI_PATTERN: Final = (
+    r"([a-z0-9][a-z0-9+.\-]*)://([A-Za-z_][A-Za-z0-9_]*)/((?! )[A-Za-z0-9\-._~!$&'()*+,;=:@/% ]+(?<! ))$"
 )
+"""What a URI of an asset looks like, as a regular expression from its beginning: scheme, kind and ID."""
+
+_URI: Final = re.compile(URI_PATTERN.removesuffix("$") + r"\Z")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 import orjson
 
-from assets.model import NEVER, check_uri, rfc3339
+from assets.model import NEVER, URI_PATTERN, check_uri, rfc3339
 from denormalizer.changes import ABSENT, changes
 from denormalizer.view import View
 from pipeline.as_of import watermark_of
@@ -20,11 +20,24 @@ from publog.server.search import Offset
 
 Uri = Annotated[
     str,
-    msgspec.Meta(description="An asset's URI, percent-encoded whole (`/` as %2F).", examples=["news://article/1"]),
+    msgspec.Meta(
+        description="An asset's URI, percent-encoded whole (`/` as %2F).",
+        examples=["news://article/1"],
+        extra_json_schema={"pattern": "^" + URI_PATTERN},
+    ),
 ]
 ViewName = Annotated[str, msgspec.Meta(min_length=1, description="A view of the catalog.")]
 AsOf = (
-    Annotated[str, msgspec.Meta(description="An offset, or an RFC 3339 time: as it was then.", examples=["1200"])]
+    Annotated[
+        str,
+        msgspec.Meta(
+            description="An offset, or an RFC 3339 time: as it was then.",
+            examples=["1200"],
+            extra_json_schema={
+                "pattern": "^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))$"
+            },
+        ),
+    ]
     | msgspec.UnsetType
 )
 

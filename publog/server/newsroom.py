@@ -134,10 +134,14 @@ class Newsroom:
             fold.dead_letters.clear()
             return found
 
+    def last_offset(self) -> int:
+        """The log's; -1 for an empty one."""
+        with self.reading() as reader:
+            return reader.log.last_offset()
+
     def standing(self) -> Standing:
         """How it is now."""
-        with self.reading() as reader:
-            last = reader.log.last_offset()
+        last = self.last_offset()
         info = self.index.info()
         with self._looking:
             letters = sum(self._letters.counts().values())

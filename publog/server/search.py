@@ -137,6 +137,11 @@ async def search(call: Call[SearchParameters]) -> Reply:
 
 async def _wait(call: Call[Any], offset: int, seconds: float) -> None:
     watch = call.newsroom.watch
+    if await watch.past(offset, 0):
+        return
+    last = await call.in_thread(call.newsroom.last_offset)
+    if offset > last:
+        raise Unusable(f"at_least: the log's last offset is {last}", "at_least")
     if not await watch.past(offset, seconds):
         raise IndexBehind("The index", offset, watch.seen, seconds)
 

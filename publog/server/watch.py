@@ -22,8 +22,8 @@ class Watch:
 
     async def past(self, offset: int, seconds: float) -> bool:
         """Whether the index reflects an offset, at the latest after these seconds or when the server is to end."""
+        await self._look()
         with anyio.move_on_after(seconds):
-            await self._look()
             while self.seen < offset and not self._ended.is_set():
                 await self._next()
         return self.seen >= offset

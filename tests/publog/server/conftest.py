@@ -1,5 +1,6 @@
 """A server in this process, on a small newsroom."""
 
+import shutil
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
@@ -43,3 +44,10 @@ def indexed_newsroom(tmp_path_factory: pytest.TempPathFactory) -> Generator[News
 @pytest.fixture
 def indexed(indexed_newsroom: Newsroom) -> TestClient:
     return client_of(indexed_newsroom)
+
+
+@pytest.fixture
+def prepared_home(indexed_newsroom: Newsroom, tmp_path: Path) -> Path:
+    """A folder of a test's own whose home has that log and index."""
+    shutil.copytree(indexed_newsroom.settings.home.parent, tmp_path / "copy")
+    return tmp_path / "copy"

@@ -1,7 +1,6 @@
 """The change feed over HTTP: pages that wait, events that go on, positions that fit."""
 
 import json
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +14,7 @@ from starlette.testclient import TestClient
 from assets.catalog import parse_catalog
 from publog.server.newsroom import Newsroom
 from publog.settings import resolve
-from tests.support.newsroom import CATALOG, Json, run_process, write_catalog, write_lines
+from tests.support.newsroom import CATALOG, Json
 from tests.support.serving import HISTORY, check_problem, client_of, listening, serving
 from tests.support.streaming import until
 
@@ -108,26 +107,9 @@ def test_a_page_waits_for_the_next_change(indexed_copy: "tuple[TestClient, Newsr
     assert [one["version"] for one in told[0]["changes"]] == [after]
 
 
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("prepared")
-    write_catalog(folder / "catalog")
-    write_lines(folder / "history.jsonl", *HISTORY)
-    assert run_process("publish", "history.jsonl", "--catalog", "catalog", folder=folder).code == 0
-    assert run_process("run", "--batch", folder=folder).code == 0
-    return folder
-
-
 @pytest.fixture
-def home(prepared: Path, tmp_path: Path) -> Path:
-    """A folder whose home has a log and an index."""
-    shutil.copytree(prepared, tmp_path / "copy")
-    return tmp_path / "copy"
-
-
-@pytest.fixture
-def indexed_copy(home: Path) -> "Iterator[tuple[TestClient, Newsroom]]":
-    with closing(Newsroom(resolve(home / ".publog", environment={}))) as newsroom:
+def indexed_copy(prepared_home: Path) -> "Iterator[tuple[TestClient, Newsroom]]":
+    with closing(Newsroom(resolve(prepared_home / ".publog", environment={}))) as newsroom:
         yield client_of(newsroom), newsroom
 
 
@@ -165,8 +147,8 @@ def views_of(told: Iterator[dict[str, str]]) -> tuple[list[Json], str]:
     raise AssertionError("it ended")
 
 
-def test_events_tell_what_pages_tell_and_go_on_from_any_of_them(home: Path) -> None:
-    with serving(home) as (server, url):
+def test_events_tell_what_pages_tell_and_go_on_from_any_of_them(prepared_home: Path) -> None:
+    with serving(prepared_home) as (server, url):
         paged = httpx2.get(f"{url}/v1/changes", params={"wait": 0}).json()
         with events(url) as told:
             found, position = views_of(told)

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from publog.server.newsroom import Newsroom
-from tests.support.newsroom import Json
+from tests.support.newsroom import Json, byline
 from tests.support.serving import ADA, FLOOD, check_problem
 
 AWKWARD = "news://article/a/b 100%25/history"
@@ -69,9 +69,15 @@ def test_a_filter_is_exact_however_it_is_written(indexed: TestClient) -> None:
     assert uris(indexed.get("/v1/search?filter=byline.name:Ada")) == []
 
 
-def test_a_search_waits_in_bounds_for_an_offset(indexed: TestClient) -> None:
+def test_a_search_waits_in_bounds_for_an_offset(indexed: TestClient, newsroom: Newsroom, client: TestClient) -> None:
     assert indexed.get("/v1/search?at_least=7&wait=0").status_code == 200
-    answer = indexed.get("/v1/search?at_least=9&wait=0")
+    # What was never published is not waited for.
+    problem = check_problem(indexed.get("/v1/search?at_least=8"), 422, "invalid-parameter")
+    assert "the log's last offset is 7" in problem["detail"]
+    with newsroom.reading() as reader:
+        newsroom.index.load([], catalog=reader.catalog, applied_through=-1)
+    assert client.post("/v1/messages", json=[byline("a"), byline("b")]).status_code == 200
+    answer = client.get("/v1/search?at_least=1&wait=0")
     assert check_problem(answer, 503, "index-behind")["lag"] == 2
     assert answer.headers["retry-after"] == "1"
 
