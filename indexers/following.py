@@ -1,13 +1,13 @@
 """The half of an index that is its current generation's, whichever that is at the moment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from threading import RLock
 
 from denormalizer.view import View
 from indexers.errors import EngineFailed, NoGeneration, NoIndex
 from indexers.generations import NEVER_LOADED
 from indexers.limits import OPEN_ATTEMPTS_MAX
-from indexers.port import Changes, Generation, IndexInfo, Place, Query, Results
+from indexers.port import Changes, Dependents, Generation, IndexInfo, Place, Query, Results
 
 
 class Following:
@@ -67,6 +67,9 @@ class Following:
 
     def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
         return self._present().changes(place, view=view, limit=limit, bytes_max=bytes_max)
+
+    def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
+        return self._present().dependents(uris, limit=limit)
 
     def search(self, query: Query) -> Results:
         return self._present().search(query)

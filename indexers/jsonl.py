@@ -32,7 +32,7 @@ from indexers.generations import (
     describe,
 )
 from indexers.leases import FileLease
-from indexers.port import Changes, Counts, GenerationInfo, IndexInfo, Lease, Place, Query, Results
+from indexers.port import Changes, Counts, Dependents, GenerationInfo, IndexInfo, Lease, Place, Query, Results
 from indexers.records import check_end, open_part, open_parts, read_content, read_lines, read_record
 
 _Counts = tuple[dict[str, int], dict[str, int]]
@@ -107,6 +107,9 @@ class JsonlGeneration:
 
     def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
         return self._engine().changes(place, view, limit, bytes_max)
+
+    def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
+        return self._engine().dependents(uris, limit)
 
     def search(self, query: Query) -> Results:
         return self._engine().search(query)

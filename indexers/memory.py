@@ -1,6 +1,6 @@
 """`memory:` and `memory:NAME`: an index that ends with the process."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -21,7 +21,7 @@ from indexers.generations import (
     describe,
 )
 from indexers.leases import check_token, next_lease
-from indexers.port import Changes, Counts, GenerationInfo, IndexInfo, Lease, Place, Query, Results
+from indexers.port import Changes, Counts, Dependents, GenerationInfo, IndexInfo, Lease, Place, Query, Results
 from indexers.records import open_parts
 
 _shared: dict[str, "MemoryIndex"] = {}
@@ -68,6 +68,9 @@ class MemoryGeneration:
 
     def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
         return self.engine.changes(place, view, limit, bytes_max)
+
+    def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
+        return self.engine.dependents(uris, limit)
 
     def search(self, query: Query) -> Results:
         return self.engine.search(query)

@@ -1,6 +1,6 @@
 """What every index must do; the contract suite in tests/contract says it as tests."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +120,15 @@ class Changes(NamedTuple):
     catalog_digest: str
 
 
+class Dependents(NamedTuple):
+    """Live views that some assets are part of."""
+
+    counts: Mapping[str, int]
+    """View name to how many there are, for views with any."""
+    first: Sequence[tuple[str, str]]
+    """View and URI of some of them, newest first."""
+
+
 class GenerationInfo(NamedTuple):
     """What an index says about one of its generations."""
 
@@ -231,6 +240,18 @@ class Generation(Protocol):
 
         Raises:
             UnknownView: the catalog has none of this name.
+            NoIndex: nothing was ever loaded.
+        """
+        ...
+
+    def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
+        """The live views with any of these assets in their closure: those that a change of them would touch.
+
+        Args:
+            uris: of assets, published or not.
+            limit: how many are named; all are counted.
+
+        Raises:
             NoIndex: nothing was ever loaded.
         """
         ...

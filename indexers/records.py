@@ -66,6 +66,21 @@ def read_content(view: View, place: str) -> dict[str, Any]:
     return cast("dict[str, Any]", content)
 
 
+def read_sources(view: View, place: str) -> list[str]:
+    """The URIs of a view's closure.
+
+    Raises:
+        InvalidRecord: the sources are no JSON object.
+    """
+    try:
+        sources: Any = orjson.loads(view.sources)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRecord(place, f"the sources of {view.view} {view.uri} are not JSON ({error})") from None
+    if not isinstance(sources, dict):
+        raise InvalidRecord(place, f"the sources of {view.view} {view.uri} are no JSON object")
+    return list(cast("dict[str, Any]", sources))
+
+
 def open_part(part: Path) -> BinaryIO:
     """A file of view records.
 

@@ -12,7 +12,7 @@ file before each search, which costs microseconds and makes them see a commit or
 """
 
 import shutil
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -47,7 +47,7 @@ from indexers.generations import (
 )
 from indexers.leases import FileLease
 from indexers.limits import CHANGE_WAIT_SECONDS_MAX, OPEN_ATTEMPTS_MAX
-from indexers.port import Changes, Counts, GenerationInfo, IndexInfo, Lease, Place, Query, Results
+from indexers.port import Changes, Counts, Dependents, GenerationInfo, IndexInfo, Lease, Place, Query, Results
 from indexers.records import open_parts
 
 _DESCRIPTION: Final = "generation.json"
@@ -116,6 +116,9 @@ class TantivyGeneration:
 
     def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
         return self.engine.changes(place, view, limit, bytes_max)
+
+    def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
+        return self.engine.dependents(uris, limit)
 
     def search(self, query: Query) -> Results:
         return self.engine.search(query)

@@ -1,7 +1,7 @@
 """One generation of an index in tantivy: load, write, read, search."""
 
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -27,7 +27,7 @@ from indexers.limits import (
     SCAN_DOCUMENTS,
     WRITE_HEAP_BYTES,
 )
-from indexers.port import Changes, IndexInfo, Place, Query, Results
+from indexers.port import Changes, Dependents, IndexInfo, Place, Query, Results
 from indexers.records import read_content, read_lines, read_record
 
 _META_FILE: Final = "meta.json"
@@ -255,15 +255,18 @@ class Engine:
     def info(self) -> IndexInfo:
         """What it says about itself."""
         state = self._present()
+        live, gone = self._shelves(state, tantivy.Query.all_query())
+        return IndexInfo(state.mark.applied_through, self._catalog.digest, self._generation, live, gone)
+
+    def _shelves(self, state: _State, query: tantivy.Query) -> tuple[dict[str, int], dict[str, int]]:
+        """Live and gone documents by view."""
         request = {"shelves": {"terms": {"field": fields.SHELF, "size": _FACET_SIZE_ALL}}}
-        found = typed.aggregate(state.searcher, tantivy.Query.all_query(), request)["shelves"]["buckets"]
+        found = typed.aggregate(state.searcher, query, request)["shelves"]["buckets"]
         counts = {"live": dict.fromkeys(self._fields.views, 0), "gone": dict.fromkeys(self._fields.views, 0)}
         for bucket in found:
             word, _, view = cast("str", bucket["key"]).partition(" ")
             counts[word][view] = bucket["doc_count"]
-        return IndexInfo(
-            state.mark.applied_through, self._catalog.digest, self._generation, counts["live"], counts["gone"]
-        )
+        return counts["live"], counts["gone"]
 
     @property
     def applied_through(self) -> int:
@@ -315,6 +318,16 @@ class Engine:
                 state.mark.applied_through,
                 self._generation,
             )
+
+    def dependents(self, uris: Collection[str], limit: int) -> Dependents:
+        """The live views with any of these assets in their closure."""
+        state = self._present()
+        query = tantivy.Query.term_set_query(self._schema, fields.SOURCES, list(uris))
+        with _failures(self._url):
+            counts, _ = self._shelves(state, query)
+            hits = typed.search(state.searcher, query, limit, by=fields.NEWEST)[0] if limit else []
+        views = [self._read(state, address) for _, address in hits]
+        return Dependents({view: count for view, count in counts.items() if count}, [view[:2] for view in views])
 
     def changes(self, place: Place, view: str | None, limit: int, bytes_max: int) -> Changes:
         """The records behind a place, as of one commit."""

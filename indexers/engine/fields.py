@@ -15,6 +15,8 @@ SHELF: Final = "shelf"
 VERSION: Final = "version"
 NEWEST: Final = "newest"
 OLDEST: Final = "oldest"
+SOURCES: Final = "sources"
+"""The URIs of a live document's closure."""
 TIE: Final = "tie"
 """Made of the id: the order of documents with the same version."""
 RECORD: Final = "record"
@@ -99,6 +101,7 @@ class Fields:
         builder = tantivy.SchemaBuilder()
         builder.add_text_field(ID, tokenizer_name="raw", index_option="basic")
         builder.add_text_field(SHELF, tokenizer_name="raw", index_option="basic", fast=True)
+        builder.add_text_field(SOURCES, tokenizer_name="raw", index_option="basic")
         builder.add_unsigned_field(VERSION, fast=True)
         builder.add_unsigned_field(TIE, fast=True)
         builder.add_integer_field(NEWEST, fast=True)

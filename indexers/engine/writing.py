@@ -11,7 +11,7 @@ from indexers.documents import Documents, document_id, ranks, tie
 from indexers.engine import fields, typed
 from indexers.engine.fields import Fields
 from indexers.errors import InvalidRecord
-from indexers.records import read_content
+from indexers.records import read_content, read_sources
 
 MARK_ID: Final = ""
 """The id of the document that holds the watermark: it changes in the same commit as the documents it speaks for."""
@@ -52,6 +52,7 @@ class Maker:
         }
         if view.state == "live":
             document = maker.document(read_content(view, place))
+            found[fields.SOURCES] = read_sources(view, place)
             found[fields.NEWEST], found[fields.OLDEST] = ranks(document.date, id_)
             text, facets = self._text[view.view], self._facets[view.view]
             for path, strings in document.text.items():

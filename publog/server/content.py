@@ -253,8 +253,8 @@ def _diff(call: Call[DiffParameters]) -> Reply:
 
 async def dependents(call: Call[UriParameters]) -> Reply:
     check_uri(call.parameters.uri)
-    found = await call.in_thread(call.newsroom.dependents, call.parameters.uri)
-    return Reply(touched((one.view, one.uri) for one in found))
+    await call.newsroom.caught_up()
+    return Reply(await call.in_thread(touched, call.newsroom, [call.parameters.uri]))
 
 
 async def explain(call: Call[ExplainParameters]) -> Reply:

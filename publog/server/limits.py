@@ -47,6 +47,9 @@ WAIT_SECONDS: Final = 10
 WAIT_SECONDS_MAX: Final = 60
 """How long a search may be told to wait for an offset."""
 
+CATCH_UP_SECONDS_MAX: Final = 2.0
+"""How long who asks for dependents waits for an index that is behind the log; then they are those that it knows."""
+
 WAIT_POLL_SECONDS: Final = 0.02
 """How often a search that waits looks how far the index is."""
 

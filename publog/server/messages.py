@@ -1,7 +1,9 @@
 """Publishing over HTTP, and where a message is since."""
 
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection
+from contextlib import suppress
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -11,6 +13,7 @@ from assets.intake import new_lines
 from assets.limits import KEY_CHARACTERS_MAX, LINE_BYTES_MAX
 from assets.model import kind_of, rfc3339
 from assets.validation import Envelope
+from indexers.errors import NoIndex
 from publog.server.bodies import JSON, NDJSON, Spool, check_depth, media_type, receive
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.limits import DEPENDENTS_MAX, REHEARSED_MESSAGES_MAX
@@ -64,7 +67,7 @@ class Touched(msgspec.Struct):
     counts: dict[str, int]
     """By view."""
     views: list[ViewName]
-    """The first of them."""
+    """The newest of them, by name."""
 
 
 class Published(msgspec.Struct, omit_defaults=True):
@@ -109,12 +112,14 @@ class Tracked(msgspec.Struct, omit_defaults=True):
     offset: int | None = None
     applied_through: int | None = None
     views: Touched | None = None
-    """The views that show it, as of the log's end."""
+    """The views that show it, as far as the index knows."""
 
 
 async def publish(call: Call[PublishParameters]) -> Reply:
     type_ = media_type(call.request, (JSON, NDJSON))
     received = time.time()
+    if call.parameters.dry_run:
+        await call.newsroom.caught_up()
     with await receive(call.request) as spool:
         if type_ == NDJSON:
             return await call.alone(_publish_lines, call, spool, received)
@@ -181,23 +186,34 @@ def _places(batch: Batch) -> list[Place]:
     ]
 
 
-def _touched(newsroom: Newsroom, uris: Iterable[str]) -> Touched:
-    found: set[tuple[str, str]] = set()
+def _touched(newsroom: Newsroom, uris: Collection[str]) -> Touched:
+    known = _known(newsroom, uris)
     with newsroom.reading() as reader:
         roots = reader.views.plan.roots
-    for uri in dict.fromkeys(uris):
-        found.update((plan.definition.name, uri) for plan in roots.get(kind_of(uri), ()))
-        found.update((view.view, view.uri) for view in newsroom.dependents(uri))
-    return touched(found)
+    named = [(plan.definition.name, uri) for uri in dict.fromkeys(uris) for plan in roots.get(kind_of(uri), ())]
+    new = [(view, uri) for view, uri in named if not _is_live(newsroom, view, uri)]
+    counts = Counter(known.counts)
+    counts.update(view for view, _ in new)
+    views = [*(ViewName(*one) for one in new), *known.views][:DEPENDENTS_MAX]
+    return Touched(counts.total(), dict(sorted(counts.items())), views)
 
 
-def touched(found: Iterable[tuple[str, str]]) -> Touched:
-    """These views, counted, and the first of them by name."""
-    names = sorted(found)
-    counts: dict[str, int] = {}
-    for view, _ in names:
-        counts[view] = counts.get(view, 0) + 1
-    return Touched(len(names), counts, [ViewName(*name) for name in names[:DEPENDENTS_MAX]])
+def _is_live(newsroom: Newsroom, view: str, uri: str) -> bool:
+    found = newsroom.index.get(view, uri)
+    return found is not None and found.state == "live"
+
+
+def _known(newsroom: Newsroom, uris: Collection[str]) -> Touched:
+    with suppress(NoIndex):
+        return touched(newsroom, uris)
+    return Touched(0, {}, [])
+
+
+def touched(newsroom: Newsroom, uris: Collection[str]) -> Touched:
+    """The views that the index knows to have any of these assets in them, counted, and the newest of them."""
+    found = newsroom.index.dependents(uris, limit=DEPENDENTS_MAX)
+    names = [ViewName(*one) for one in sorted(found.first)]
+    return Touched(sum(found.counts.values()), dict(sorted(found.counts.items())), names)
 
 
 async def receipt(call: Call[ReceiptParameters]) -> Reply:
@@ -218,7 +234,7 @@ def _receipt(call: Call[ReceiptParameters]) -> Reply:
         appended = _stage(times.appended, times.received)
         if is_searchable and times.searchable is not None:
             searchable = _stage(times.searchable, times.received)
-    views = touched((view.view, view.uri) for view in newsroom.dependents(found.uri))
+    views = _known(newsroom, [found.uri])
     state = "searchable" if is_searchable else "appended"
     return Reply(Tracked(id_, found.uri, state, appended, searchable, searchable, found.offset, applied_through, views))
 

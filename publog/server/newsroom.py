@@ -5,18 +5,19 @@ from contextlib import closing, contextmanager
 from threading import Lock
 from typing import NamedTuple
 
+from anyio.to_thread import run_sync
+
 from assets.catalog import Catalog
 from assets.fixing import fix_catalog
 from assets.gateway import Gateway
 from assets.holding import HELD_FILE, Holding
 from assets.log.port import Log
-from denormalizer.fold import Fold
-from denormalizer.view import View
 from indexers import open_index
 from indexers.port import Index
 from pipeline.as_of import LogViews
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from publog.keys import KEYS_FILE, Keys
+from publog.server.limits import CATCH_UP_SECONDS_MAX
 from publog.server.timeline import Timeline
 from publog.server.watch import Watch
 from publog.settings import Settings
@@ -81,8 +82,6 @@ class Newsroom:
         self._looking = Lock()
         self._publishing = Lock()
         self._publisher: tuple[Reader, Gateway] | None = None
-        self._folding = Lock()
-        self._folded: tuple[Reader, Fold] | None = None
 
     @contextmanager
     def reading(self) -> Generator[Reader]:
@@ -115,24 +114,9 @@ class Newsroom:
                 self._publisher = reader, gateway
             yield self._publisher[1]
 
-    def dependents(self, uri: str) -> list[View]:
-        """The live views that a change of an asset would touch.
-
-        The log is read to its end the first time, and from there the next time.
-        """
-        with self._folding:
-            if self._folded is not None and self._folded[0].made_by != described_by(self._folded[0].log):
-                self._folded[0].log.close()
-                self._folded = None
-            if self._folded is None:
-                reader = Reader(self.settings)
-                self._folded = reader, reader.views.fold(reader.log.last_offset())
-            reader, fold = self._folded
-            fold.apply(reader.log.read(fold.watermark + 1))
-            found = [view for view in fold.dependents(uri) if view.state == "live"]
-            # They are kept by whoever fills the index.
-            fold.dead_letters.clear()
-            return found
+    async def caught_up(self) -> None:
+        """Give the index a moment to reflect what the log holds now."""
+        await self.watch.past(await run_sync(self.last_offset), CATCH_UP_SECONDS_MAX)
 
     def last_offset(self) -> int:
         """The log's; -1 for an empty one."""
@@ -157,11 +141,11 @@ class Newsroom:
     def close(self) -> None:
         """Release what is open. Nothing may be lent any more."""
         self.timeline.close()
-        lent = [kept[0] for kept in (self._publisher, self._folded) if kept is not None]
+        lent = [] if self._publisher is None else [self._publisher[0]]
         for reader in (*self._idle, *lent):
             reader.log.close()
         self._idle.clear()
-        self._publisher = self._folded = None
+        self._publisher = None
         self._holding.close()
         self._held.close()
         self._letters.close()

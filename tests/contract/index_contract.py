@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -294,6 +295,26 @@ class IndexContract:
                     expected[view.view, view.uri] = view
         assert sorted(index.scan()) == sorted(expected.values())
         assert index.search(Query()).total == sum(view.state == "live" for view in expected.values())
+
+    # ------------------------------------------------------------------------------------------------ dependents
+
+    @given(newsrooms(), newsrooms(), st.data())
+    @settings(max_examples=25, suppress_health_check=SUITE)
+    def test_dependents_are_the_live_views_with_any_of_the_assets_in_them(
+        self, first: list[View], second: list[View], data: st.DataObject
+    ) -> None:
+        index = self.new(first)
+        index.write([view._replace(version=view.version + 100) for view in second], applied_through=1)
+        present = list(index.scan())
+        known = sorted({uri for view in present for uri in json.loads(view.sources)} | {"nyt://article/none"})
+        wanted = data.draw(st.lists(st.sampled_from(known), max_size=5))
+        found = index.dependents(wanted, limit=1_000)
+        expected = [v for v in present if v.state == "live" and not set(wanted).isdisjoint(json.loads(v.sources))]
+        assert sorted(found.first) == sorted((view.view, view.uri) for view in expected)
+        assert found.counts == Counter(view.view for view in expected)
+        few = index.dependents(wanted, limit=2)
+        assert few.counts == found.counts
+        assert few.first == found.first[:2]
 
     # --------------------------------------------------------------------------------------------------- changes
 

@@ -10,6 +10,7 @@ from threading import Thread
 import uvicorn
 from starlette.testclient import TestClient
 
+from assets.model import NEVER
 from publog.server.app import build_app
 from publog.server.listening import Protocol, Server
 from publog.server.newsroom import Newsroom
@@ -33,6 +34,15 @@ HISTORY = [
 
 def client_of(newsroom: Newsroom, *, is_loopback: bool = True) -> TestClient:
     return TestClient(build_app(newsroom, is_loopback=is_loopback), base_url=BASE)
+
+
+def index_now(newsroom: Newsroom) -> None:
+    """Bring the index to the end of the log."""
+    with newsroom.reading() as reader:
+        last = reader.log.last_offset()
+        if newsroom.index.applied_through() == NEVER:
+            newsroom.index.load([], catalog=reader.catalog, applied_through=NEVER)
+        newsroom.index.write(reader.views.fold(last).emit(), applied_through=last)
 
 
 @contextmanager

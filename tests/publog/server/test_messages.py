@@ -15,7 +15,7 @@ from publog.server.limits import BODY_BYTES_MAX, JSON_DEPTH_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import Problem
 from tests.support.newsroom import Json, article, byline, image, lines, unpublish
-from tests.support.serving import check_problem
+from tests.support.serving import check_problem, index_now
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -160,6 +160,7 @@ def test_lines_that_are_all_well_are_plain_success(client: TestClient) -> None:
 
 def test_a_dry_run_writes_nothing_and_counts_the_views(client: TestClient, newsroom: Newsroom) -> None:
     client.post("/v1/messages", json=[byline("ada"), article(1, byline=ADA), article(2, byline=ADA)])
+    index_now(newsroom)
     for told in (
         client.post("/v1/messages?dry_run=true", json=byline("ada", name="Countess")).json(),
         client.post(
@@ -295,7 +296,11 @@ def test_a_receipt_says_where_the_message_is(client: TestClient, newsroom: Newsr
     assert told["appended"]["at"].endswith("Z")
     assert told["searchable"] == {"done": False}
     assert told["applied_through"] == -1
+    assert told["views"] == {"count": 0, "counts": {}, "views": []}
+    index_now(newsroom)
+    told = client.get("/v1/receipts/the%20one%2F%C3%A4").json()
     assert told["views"]["counts"] == {"person": 1, "story": 1}
+    assert told["applied"]["done"]
 
 
 def test_a_receipt_of_a_message_that_came_otherwise_has_no_times(
@@ -312,7 +317,8 @@ def test_an_id_that_nobody_has_seen_is_not_found(client: TestClient) -> None:
     check_problem(client.get("/v1/receipts/nobody"), 404, "not-found")
 
 
-def test_an_unpublished_asset_is_in_no_view(client: TestClient) -> None:
+def test_an_unpublished_asset_is_in_no_view(client: TestClient, newsroom: Newsroom) -> None:
     client.post("/v1/messages", json=byline("ada"))
     client.post("/v1/messages", json=unpublish(ADA, id="end"))
+    index_now(newsroom)
     assert client.get("/v1/receipts/end").json()["views"]["count"] == 0

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from publog.server.newsroom import Newsroom
 from tests.support.newsroom import Json, byline
-from tests.support.serving import ADA, FLOOD, check_problem
+from tests.support.serving import ADA, FLOOD, check_problem, index_now
 
 AWKWARD = "news://article/a/b 100%25/history"
 STORM = "news://article/storm"
@@ -252,6 +252,7 @@ def test_a_diff_names_the_innermost_places(indexed: TestClient) -> None:
 
 def test_readers_see_what_was_published_since(client: TestClient, newsroom: Newsroom) -> None:
     def dependents() -> int:
+        index_now(newsroom)
         return client.get(f"/v1/assets/{path(ADA)}/dependents").json()["count"]
 
     message = {"uri": ADA, "kind": "byline", "op": "publish", "time": "2026-11-23T09:00:00Z", "data": {"name": "Ada"}}
