@@ -319,7 +319,7 @@ class IndexContract:
     # --------------------------------------------------------------------------------------------------- changes
 
     @given(newsrooms(), st.lists(newsrooms(), max_size=4), st.sampled_from([None, "story", "topic"]), st.data())
-    @settings(max_examples=30, suppress_health_check=SUITE)
+    @settings(max_examples=20, suppress_health_check=SUITE)
     def test_who_follows_the_changes_has_each_view_and_no_version_twice(
         self, first: list[View], batches: list[list[View]], only: str | None, data: st.DataObject
     ) -> None:
@@ -613,7 +613,7 @@ class IndexContract:
     # -------------------------------------------------------------------------------------------------- searches
 
     @given(newsrooms(), st.lists(oracle.searches(), min_size=4, max_size=8))
-    @settings(max_examples=30, suppress_health_check=SUITE)
+    @settings(max_examples=20, suppress_health_check=SUITE)
     def test_searches_find_what_the_oracle_finds(self, views: list[View], searches: list[oracle.Search]) -> None:
         index = self.new(views)
         known = oracle.facts(views)
