@@ -8,13 +8,18 @@ import tantivy
 from indexers.dates import EARLIEST, LATEST
 from indexers.documents import RANK_END, oldest_rank_at
 from indexers.engine import fields
-from indexers.engine.fields import Fields
+from indexers.engine.fields import Analyzers, Fields
+from indexers.engine.near import Near, near
 from indexers.errors import InvalidQuery, UnknownField
 from indexers.limits import FILTERS_MAX, QUERY_TOKENS_MAX
 from indexers.port import Query
 from indexers.query import All, AnyOf, Dated, Expression, Match, Not
 
 _EXACT: Final = "basic"
+
+
+_NEAR_SCORE: Final = 1e-9
+"""Of a word that is only near: below what the engine gives for any word itself, however common that is."""
 
 
 class Sought(NamedTuple):
@@ -24,10 +29,19 @@ class Sought(NamedTuple):
     tokens: tuple[str, ...]
 
 
+class Slip(NamedTuple):
+    """A word that may be there as another one that is near it."""
+
+    match: Match
+    near: Near
+    tokens: tuple[str, ...]
+    """What is looked for when it is meant as it is."""
+
+
 class Matcher:
     """Makes the engine's query of one search."""
 
-    def __init__(self, query: Query, names: Fields, schema: tantivy.Schema, analyzer: tantivy.TextAnalyzer) -> None:
+    def __init__(self, query: Query, names: Fields, schema: tantivy.Schema, analyzers: Analyzers) -> None:
         """Checks the query's view and filters.
 
         Raises:
@@ -39,7 +53,7 @@ class Matcher:
         self._query = query
         self._names = names
         self._schema = schema
-        self._analyzer = analyzer
+        self._analyzers = analyzers
         self._boosts = names.boosts(query.view)
         self._filters: dict[str, set[str]] = {}
         for field, value in query.filters:
@@ -47,6 +61,7 @@ class Matcher:
             self._filters.setdefault(field, set()).add(value)
         self._tokens_left = QUERY_TOKENS_MAX
         self.sought: list[Sought] = []
+        self.slips: list[Slip] = []
         self._text = None if query.text is None else self._expression(query.text, is_wanted=True)
 
     @property
@@ -112,7 +127,7 @@ class Matcher:
             name = self._names.facet_field(match.field, self._query.view, "search")
             exact = tantivy.Query.term_query(self._schema, name, match.words, _EXACT)
             return tantivy.Query.const_score_query(exact, 1.0)
-        tokens = self._analyzer.analyze(match.words)
+        tokens = self._analyzers.text.analyze(match.words)
         self._tokens_left -= len(tokens)
         if self._tokens_left < 0:
             raise InvalidQuery(
@@ -123,7 +138,20 @@ class Matcher:
         if is_wanted:
             self.sought.append(Sought(match.field, tuple(tokens)))
         paths = [match.field] if match.field is not None else list(self._boosts)
-        return _any(list(self._on_paths(paths, tokens)))
+        found = list(self._on_paths(paths, tokens))
+        if self._query.fuzzy and is_wanted and len(tokens) == 1 and match.field is None and not match.quoted:
+            found += self._near(match, tokens)
+        return _any(found)
+
+    def _near(self, match: Match, tokens: list[str]) -> Iterator[tantivy.Query]:
+        slip = near(self._analyzers.words.analyze(match.words)[0])
+        if slip is None:
+            return
+        self.slips.append(Slip(match, slip, tuple(tokens)))
+        for slips in range(1, slip.slips + 1):
+            # Each finds all that those before it find: the nearest score highest.
+            found = tantivy.Query.fuzzy_term_query(self._schema, fields.WORDS, slip.word, distance=slips)
+            yield tantivy.Query.const_score_query(found, _NEAR_SCORE)
 
     def _on_paths(self, paths: Iterable[str], tokens: list[str]) -> Iterator[tantivy.Query]:
         for path in paths:

@@ -76,6 +76,10 @@ class Ordering:
             raise InvalidCursor("The cursor is damaged")
         return self._page(self._in_score_order(after, limit + 1), limit)
 
+    def first_by_score(self, limit: int) -> list[Found]:
+        """The most relevant ones, uncounted."""
+        return list(islice(self._in_score_order(None, limit), limit)) if limit else []
+
     def _page(self, hits: Iterable[Found], limit: int) -> Page:
         found = list(islice(hits, limit + 1)) if limit else []
         return Page(self._total(), found[:limit], len(found) > limit)

@@ -1,8 +1,9 @@
 """What an endpoint is: one declaration that requests are parsed by and that the OpenAPI description is made from."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl, unquote
 
@@ -70,6 +71,10 @@ class Call(Generic[P]):
         """Do what blocks where it does not stop the others."""
         return await run_sync(partial(work, *arguments), limiter=self.threads.many)
 
+    async def searching(self, work: Callable[..., R], *arguments: Any) -> R:
+        """Search: as many at a time as there are processors, since more would only take turns and keep each other up."""
+        return await run_sync(partial(work, *arguments), limiter=self.threads.searching)
+
     async def alone(self, work: Callable[..., R], *arguments: Any) -> R:
         """Publish: one request at a time does, and the others wait without a thread of theirs."""
         return await run_sync(partial(work, *arguments), limiter=self.threads.one)
@@ -112,6 +117,7 @@ class Threads:
     def __init__(self) -> None:
         self.many = anyio.CapacityLimiter(THREADS_MAX)
         self.one = anyio.CapacityLimiter(1)
+        self.searching = anyio.CapacityLimiter(len(os.sched_getaffinity(0)))
 
 
 def tagged(call: Call[Any], tag: str, value: Any) -> Reply:
@@ -157,6 +163,7 @@ def parse(endpoint: Endpoint[P], request: Request) -> P:
         raise _explained(error, known) from None
 
 
+@cache
 def _repeatable(parameters: type[Parameters]) -> set[str]:
     info = msgspec.inspect.type_info(parameters)
     assert isinstance(info, msgspec.inspect.StructType)
