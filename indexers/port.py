@@ -145,7 +145,7 @@ class Suggestions(NamedTuple):
     """What somebody may be about to type, and to find."""
 
     completions: Sequence[Completion]
-    """Most frequent first, then by word."""
+    """Most frequent first, then by word; none that was typed already."""
     hits: Sequence[Hit]
     """Live documents whose title begins so; then those whose title goes on so somewhere; then those that have the words
     anywhere. The title is the text path that counts most. The newest come first in each. What was typed is marked."""

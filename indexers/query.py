@@ -79,13 +79,18 @@ def parse(text: str) -> Expression | None:
             f"Use at most {QUERY_CHARACTERS_MAX}",
             QUERY_CHARACTERS_MAX,
         )
-    blank = _UNTYPABLE.sub(" ", text)
+    blank = typable(text)
     if not blank.strip():
         return None
     tokens = _tokens(blank)
     if not tokens:
         raise InvalidQuery("The query holds no letter or digit", "Type a word to look for", 0)
     return _Parser(tokens, len(text)).parse()
+
+
+def typable(text: str) -> str:
+    """A text with spaces for what no document's text holds: control characters and lone surrogates."""
+    return _UNTYPABLE.sub(" ", text)
 
 
 def replace(text: str, words: Iterable[tuple[Match, str]]) -> str:
@@ -102,7 +107,6 @@ class _Token(NamedTuple):
     part: Match | Dated | None = None
 
 
-# Control characters and lone surrogates, which no text holds: each is as good as a space.
 _UNTYPABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _QUOTES: Final = '"“”„'
 _LEXEME: Final = re.compile(

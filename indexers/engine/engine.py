@@ -16,6 +16,7 @@ from indexers import cursors
 from indexers.documents import document_id
 from indexers.engine import fields, typed
 from indexers.engine.fields import Fields, make_analyzers
+from indexers.engine.matching import is_encodable
 from indexers.engine.ordering import Ordering
 from indexers.engine.relating import like
 from indexers.engine.searching import Search, check_size, make_hit
@@ -284,6 +285,8 @@ class Engine:
         return self._find(self._present(), document_id(view, uri))
 
     def _find(self, state: _State, id_: str) -> View | None:
+        if not is_encodable(id_):
+            return None
         query = tantivy.Query.term_query(self._schema, fields.ID, id_, "basic")
         hits = state.searcher.search(query, limit=1, count=False).hits
         return self._read(state, hits[0][1]) if hits else None

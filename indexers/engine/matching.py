@@ -82,7 +82,7 @@ class Matcher:
         for field, values in self._filters.items():
             if field != without_filter:
                 name = self._names.facet_field(field, self._query.view, "filter by")
-                known = sorted(value for value in values if _is_encodable(value))
+                known = sorted(value for value in values if is_encodable(value))
                 one_of = tantivy.Query.term_set_query(self._schema, name, known)
                 must.append(tantivy.Query.const_score_query(one_of, 0.0))
         if self._query.since is not None or self._query.until is not None:
@@ -199,6 +199,6 @@ def _any(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, q) for q in queries])
 
 
-def _is_encodable(value: str) -> bool:
+def is_encodable(value: str) -> bool:
     """Whether a document could hold it: no lone surrogates."""
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

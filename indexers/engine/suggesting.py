@@ -16,7 +16,7 @@ from indexers.engine.searching import Texts, check_size, make_hit
 from indexers.errors import InvalidQuery
 from indexers.limits import SUGGEST_CHARACTERS_MAX, SUGGEST_WORDS_MAX, SUGGESTIONS_MAX
 from indexers.port import Completion, Highlight, Hit, Query, Typed
-from indexers.query import All, Match
+from indexers.query import All, Match, typable
 
 
 class Suggesting:
@@ -38,16 +38,17 @@ class Suggesting:
                 SUGGEST_CHARACTERS_MAX,
             )
         self._typed = typed
+        text = typable(typed.text)
         self._searcher = searcher
         self._schema = schema
         self._names = names
         self._analyzers = analyzers
-        tokens = analyzers.words.pre_tokenize(typed.text).tokens
+        tokens = analyzers.words.pre_tokenize(text).tokens
         if len(tokens) > SUGGEST_WORDS_MAX:
             raise InvalidQuery(f"There are {len(tokens)} words", f"Use at most {SUGGEST_WORDS_MAX}")
         self._words = [token.text for token in tokens]
         # Only what stands at the very end may not be whole yet.
-        self._is_whole = bool(tokens) and tokens[-1].char_offset_to < len(typed.text)
+        self._is_whole = bool(tokens) and tokens[-1].char_offset_to < len(text)
         self._begun = tokens[-1] if tokens and not self._is_whole else None
         whole = self._words if self._is_whole else self._words[:-1]
         query = Query(
@@ -59,11 +60,14 @@ class Suggesting:
         """The words that the last one may become."""
         if self._begun is None or not self._typed.limit:
             return []
+        typed = set(self._words[:-1])
         found = self._searcher.terms_with_prefix(
-            fields.WORDS, self._begun.text, filter_query=self._matcher.query(), limit=self._typed.limit
+            fields.WORDS, self._begun.text, filter_query=self._matcher.query(), limit=self._typed.limit + len(typed)
         )
         before = self._typed.text[: self._begun.char_offset_from]
-        return [Completion(before + word, count) for word, count in found]
+        # Whoever has typed a word already does not want it again.
+        others = [Completion(before + word, count) for word, count in found if word not in typed]
+        return others[: self._typed.limit]
 
     def hits(self, read: Callable[[tantivy.DocAddress], View], texts: Texts) -> Sequence[Hit]:
         """Documents that begin so, or have the words."""
