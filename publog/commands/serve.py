@@ -50,7 +50,7 @@ def serve(
 
     settings = settings_of(context, log, index, catalog)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    with _listening(host, port) as listener, closing(Newsroom(settings)) as newsroom:
+    with listening(host, port) as listener, closing(Newsroom(settings)) as newsroom:
         app = build_app(newsroom, is_loopback=is_loopback(host))
         server = uvicorn.Server(
             uvicorn.Config(
@@ -81,7 +81,12 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections there; port 0 takes one that is free.
+
+    Raises:
+        UsedWrongly: there can be none.
+    """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=CONNECTIONS_WAITING_MAX)
