@@ -62,6 +62,8 @@ def _marks(tokens: Sequence[tantivy.Token], wanted: set[tuple[str, ...]]) -> lis
     """Where the sought words stand side by side; places that overlap are one."""
     words = [token.text for token in tokens]
     first_words = {sequence[0] for sequence in wanted}
+    if first_words.isdisjoint(words):
+        return []
     marks: list[_Mark] = []
     for number, word in enumerate(words):
         if word not in first_words:

@@ -11,18 +11,19 @@ def make_document(values: dict[str, Any], schema: tantivy.Schema) -> tantivy.Doc
 
 
 def search(
-    searcher: tantivy.Searcher, query: tantivy.Query, limit: int, by: str | None = None
+    searcher: tantivy.Searcher, query: tantivy.Query, limit: int, by: str | None = None, offset: int = 0
 ) -> tuple[list[tuple[Any, tantivy.DocAddress]], int]:
-    """The first hits by score, or smallest first by a field; and how many documents match."""
+    """The first hits behind `offset` by score, or smallest first by a field; and how many documents match."""
     found = searcher.search(
-        query, limit=limit, order_by_field=by, order=tantivy.Order.Asc if by else tantivy.Order.Desc
+        query, limit=limit, offset=offset, order_by_field=by, order=tantivy.Order.Asc if by else tantivy.Order.Desc
     )
     return found.hits, cast("Any", found).count
 
 
 def count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
     """How many documents match."""
-    return cast("Any", searcher.search(query, limit=1)).count
+    # Of equal scores none is worked out.
+    return cast("Any", searcher.search(tantivy.Query.const_score_query(query, 1.0), limit=1)).count
 
 
 def aggregate(searcher: tantivy.Searcher, query: tantivy.Query, request: dict[str, Any]) -> dict[str, Any]:
