@@ -3,7 +3,7 @@
     python -m bench.search_raw INDEX ASKS OUTPUT
 
 What is timed is the engine's search for a page and the total, and the reading of the page's stored records. The engine's
-query is made before, by the code that publog makes it by: it must be the same one.
+query is made before, in the plainest way that finds and scores the same.
 """
 
 import sys
@@ -14,11 +14,12 @@ from typing import Any, cast
 import orjson
 import tantivy
 
-from bench.search_asks import PAGE, Ask
+from bench.search_asks import PAGE, VIEW, Ask
 from indexers import open_index
+from indexers.documents import oldest_rank_at
 from indexers.engine import fields
-from indexers.engine.fields import Fields, make_analyzers
-from indexers.engine.matching import Matcher
+from indexers.engine.fields import Fields
+from indexers.engine.matching import rank_range
 from indexers.records import read_record
 
 
@@ -32,9 +33,8 @@ def measure(folder: Path, asks: list[Ask]) -> list[tuple[float, dict[str, Any]]]
     searcher, schema = index.searcher(), index.schema
     found: list[tuple[float, dict[str, Any]]] = []
     for ask in asks:
-        matcher = Matcher(ask.query(), names, schema, make_analyzers())
-        query = matcher.query()
-        by = None if matcher.is_ranked and ask.sort == "relevance" else fields.NEWEST
+        query = _query(ask, names, schema)
+        by = None if ask.q and ask.sort == "relevance" else fields.NEWEST
         order = tantivy.Order.Asc if by else tantivy.Order.Desc
         begun = perf_counter()
         page = searcher.search(query, limit=PAGE, offset=ask.offset, order_by_field=by, order=order)
@@ -45,6 +45,31 @@ def measure(folder: Path, asks: list[Ask]) -> list[tuple[float, dict[str, Any]]]
         hits = [[view.uri, view.version, score] for view, score in zip(views, scores, strict=True)]
         found.append((seconds, {"total": cast("Any", page).count, "hits": hits}))
     return found
+
+
+def _query(ask: Ask, names: Fields, schema: tantivy.Schema) -> tantivy.Query:
+    """Live stories that have every word or the phrase in any text field, every filter, and the date."""
+    must: list[tantivy.Query] = []
+    analyzer = fields.news_analyzer()
+    phrases = [ask.q] if ask.q.startswith('"') else ask.q.split()
+    for words in map(analyzer.analyze, phrases):
+        anywhere: list[tuple[tantivy.Occur, tantivy.Query]] = []
+        for path, boost in names.boosts(VIEW).items():
+            name = names.text_field(path)
+            if len(words) == 1:
+                found = tantivy.Query.term_query(schema, name, words[0], "freq")
+            else:
+                found = tantivy.Query.phrase_query(schema, name, list(words))
+            anywhere.append((tantivy.Occur.Should, tantivy.Query.boost_query(found, boost)))
+        must.append(tantivy.Query.boolean_query(anywhere))
+    terms = [(names.facet_field(field, VIEW, "filter by"), value) for field, value in ask.filters]
+    only = [tantivy.Query.term_query(schema, name, value, "basic") for name, value in terms]
+    only.append(tantivy.Query.term_query(schema, fields.SHELF, fields.shelf("live", VIEW), "basic"))
+    asked = ask.query()
+    if asked.since is not None and asked.until is not None:
+        only.append(rank_range(schema, fields.OLDEST, oldest_rank_at(asked.since), oldest_rank_at(asked.until)))
+    must += [tantivy.Query.const_score_query(query, 0.0) for query in only]
+    return tantivy.Query.boolean_query([(tantivy.Occur.Must, query) for query in must])
 
 
 if __name__ == "__main__":

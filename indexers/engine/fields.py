@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import tantivy
 
 from assets.catalog import Catalog
+from assets.view_definition import Search
 from indexers.errors import UnknownField, UnknownView
 from indexers.limits import TITLE_TERM_CHARACTERS_MAX, TITLE_WORDS_MAX, TOKEN_BYTES_MAX
 
@@ -109,6 +110,21 @@ class Fields:
         """Raises UnknownView unless it is None or a view of the catalog."""
         if view is not None and view not in self._searches:
             raise UnknownView(view, self._searches)
+
+    def is_text_of_one(self, path: str, view: str | None) -> bool:
+        """Whether no view other than this one has text at this path; always where none is named."""
+        return view is None or not any(path in search.text for search in self._others(view))
+
+    def is_facet_of_one(self, path: str, view: str | None) -> bool:
+        """Whether no view other than this one has a facet at this path; always where none is named."""
+        return view is None or not any(path in search.facets for search in self._others(view))
+
+    def is_date_of_one(self, view: str | None) -> bool:
+        """Whether no view other than this one has a date; always where none is named."""
+        return view is None or all(search.date is None for search in self._others(view))
+
+    def _others(self, view: str) -> Iterator[Search]:
+        return (search for name, search in self._searches.items() if name != view)
 
     def boosts(self, view: str | None) -> dict[str, float]:
         """Text path to its boost in one view; where several are searched, to the highest."""

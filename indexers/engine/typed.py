@@ -22,10 +22,14 @@ def search(
 
 def count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
     """How many documents match."""
-    # Of equal scores none is worked out.
-    return cast("Any", searcher.search(tantivy.Query.const_score_query(query, 1.0), limit=1)).count
+    return cast("Any", searcher.search(_unscored(query), limit=1)).count
 
 
 def aggregate(searcher: tantivy.Searcher, query: tantivy.Query, request: dict[str, Any]) -> dict[str, Any]:
     """The answers to a request for aggregations over what matches, by the names given in the request."""
-    return cast("Any", searcher).aggregate(query, request)
+    return cast("Any", searcher).aggregate(_unscored(query), request)
+
+
+def _unscored(query: tantivy.Query) -> tantivy.Query:
+    """Of equal scores none is worked out."""
+    return tantivy.Query.const_score_query(query, 1.0)

@@ -3,11 +3,13 @@
 The oracle is plain Python over the words of the records; its alphabet has no letters that an English ending is made of.
 """
 
+import json
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,12 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assets.catalog import parse_catalog
 from denormalizer.view import View
 from indexers import Index, Query, Typed, parse
 from indexers.errors import InvalidCursor, InvalidQuery, UnknownField, UnknownView
 from indexers.limits import RELATED_MAX, SUGGEST_CHARACTERS_MAX, SUGGESTIONS_MAX
 from indexers.query import replace
-from tests.contract.index_newsroom import DATES, gone, story, topic
+from tests.contract.index_newsroom import DATES, gone, story, topic, write_part
 
 SUITE = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors, HealthCheck.too_slow]
 LETTERS = "bkmxoöÖBж"
@@ -127,6 +130,24 @@ def rooms(draw: Any) -> tuple[list[View], list[str]]:
     return [gone(view) if number in dead else view for number, view in enumerate(views)], [*pool, *roots]
 
 
+SHARING = parse_catalog(
+    {
+        "kinds/thing.avsc": json.dumps(
+            {
+                "type": "record",
+                "name": "thing",
+                "fields": [{"name": "name", "type": "string"}, {"name": "at", "type": "string"}],
+            }
+        ),
+        "views.toml": "".join(
+            f'[views.{name}]\nroot = "thing"\nsearch.text = ["name"]\nsearch.facets = ["name"]\n{date}\n'
+            for name, date in [("long", 'search.date = "at"'), ("short", ""), ("third", 'search.date = "at"')]
+        ),
+    }
+)
+"""Three views of one kind, by the same words."""
+
+
 class TypingContract:
     """Part of the index contract; `new` gives an index with these views."""
 
@@ -136,7 +157,7 @@ class TypingContract:
     # ----------------------------------------------------------------------------------------------------- slips
 
     @given(rooms(), st.data())
-    @settings(max_examples=40, suppress_health_check=SUITE)
+    @settings(max_examples=12, suppress_health_check=SUITE)
     def test_a_fuzzy_search_finds_what_is_near_and_no_more(self, room: tuple[list[View], list[str]], data: Any) -> None:
         views, pool = room
         index, known = self.new(views), told(views)
@@ -190,7 +211,7 @@ class TypingContract:
             index.search(Query(text=parse("counsil"), limit=2, cursor=page.cursor))
 
     @given(rooms(), st.data())
-    @settings(max_examples=40, suppress_health_check=SUITE)
+    @settings(max_examples=12, suppress_health_check=SUITE)
     def test_where_nothing_is_found_the_corrected_query_finds(
         self, room: tuple[list[View], list[str]], data: Any
     ) -> None:
@@ -223,10 +244,42 @@ class TypingContract:
         (correction,) = index.search(Query(text=parse(query), correct=True)).corrections
         assert replace(query, [(correction.match, correction.word)]) == "(a  counsel) -x"
 
+    # ------------------------------------------------------------------------------------------- views that share
+
+    def test_a_view_is_searched_alone_where_others_have_the_same_words(self, tmp_path: Path) -> None:
+        index = self.new()
+        views = [
+            View(
+                name,
+                uri,
+                0,
+                "live",
+                orjson.dumps({"uri": uri, "name": "red fox", "at": "2021-01-01"}),
+                b'{"%b":0}' % uri.encode(),
+            )
+            for name in SHARING.views
+            for uri in ("nyt://thing/1", "nyt://thing/2")
+        ]
+        part = write_part(tmp_path / "part", [*views[:-1], gone(views[-1])])
+        index.load([part], catalog=SHARING, applied_through=0)
+        for text in ("fox", '"red fox"', "name:fox", 'name:"red fox"', "date:2021", "-blue", "fox OR date:2021", "fxo"):
+            for view, count in (("long", 2), ("short", 2), ("third", 1), (None, 5)):
+                dated = count if view != "short" else 0
+                expected = {"date:2021": 3 if view is None else dated, "fxo": 0}.get(text, count)
+                assert index.search(Query(text=parse(text), view=view)).total == expected
+                assert index.search(Query(view=view, filters=[("name", "red fox")])).total == count
+                assert index.search(Query(view=view, since=0)).total == (3 if view is None else dated)
+                assert index.search(Query(text=parse("rde"), view=view, fuzzy=True)).total == 0
+                assert index.suggest(Typed(text="re", view=view)).completions[0].count == count
+        assert index.search(Query(text=parse("date:2021"), view="short")).total == 0
+        related = index.related("long", "nyt://thing/1")
+        assert related is not None
+        assert [(hit.view, hit.uri) for hit in related.hits] == [("long", "nyt://thing/2")]
+
     # --------------------------------------------------------------------------------------- what is being typed
 
     @given(rooms(), st.data())
-    @settings(max_examples=60, suppress_health_check=SUITE)
+    @settings(max_examples=16, suppress_health_check=SUITE)
     def test_suggestions_are_what_the_live_views_hold(self, room: tuple[list[View], list[str]], data: Any) -> None:
         views, pool = room
         index, known = self.new(views), told(views)
@@ -334,7 +387,7 @@ class TypingContract:
     # --------------------------------------------------------------------------------- what is like a document
 
     @given(rooms())
-    @settings(max_examples=25, suppress_health_check=SUITE)
+    @settings(max_examples=10, suppress_health_check=SUITE)
     def test_related_views_share_something(self, room: tuple[list[View], list[str]]) -> None:
         views = room[0]
         index, known = self.new(views), told(views)

@@ -8,6 +8,7 @@ import pytest
 
 from indexers import Index, Query, open_index
 from indexers.errors import CorruptIndex, EngineFailed, IndexBusy, UnusableIndex
+from indexers.generations import FORMAT
 from tests.contract.index_contract import SharedIndexContract
 from tests.contract.index_newsroom import CATALOG, story
 
@@ -109,6 +110,6 @@ class TestTantivyIndex(SharedIndexContract):
         index = self.new([story(1)])
         index.close()
         (file,) = self.tmp_path.rglob("generation.json")
-        file.write_bytes(file.read_bytes().replace(b'"format":1', b'"format":9'))
-        with pytest.raises(UnusableIndex, match="format 9"):
+        file.write_bytes(file.read_bytes().replace(b'"format":%d' % FORMAT, b'"format":99'))
+        with pytest.raises(UnusableIndex, match="format 99"):
             open_index(index.url).search(Query())
