@@ -101,8 +101,8 @@ class SearchBench:
                     for clients in (1, CLIENTS)
                 )
                 if number == 0:
-                    _check(asked, raw, alone)
-                    _check(asked, raw, crowded)
+                    check(asked, raw, alone)
+                    check(asked, raw, crowded)
                     continue
                 one = Round(*([seconds for seconds, _ in found] for found in (raw, alone, crowded)))
                 measured.append(one)
@@ -157,7 +157,7 @@ class SearchBench:
             process.communicate(timeout=_START_SECONDS_MAX)
 
 
-def _check(asked: Sequence[Ask], raw: Sequence[Any], served: Sequence[Any]) -> None:
+def check(asked: Sequence[Ask], raw: Sequence[Any], served: Sequence[Any]) -> None:
     """The same hits; by relevance ours are ordered by a score cut to ten bits, so of nearly equal ones others may be there."""
     for ask, (_, theirs), (_, ours) in zip(asked, raw, served, strict=True):
         same = theirs["total"] == ours["total"] and len(theirs["hits"]) == len(ours["hits"])
