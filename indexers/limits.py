@@ -59,6 +59,9 @@ SUGGESTIONS_MAX: Final = 50
 NEAR_LETTERS: Final = (4, 8)
 """Letters from which on a word may have one slip, and two: in a shorter one every slip makes another word."""
 
+NEAR_WORDS_MAX: Final = 20
+"""Words of one search that may have slips: each is compared with every word of the index."""
+
 CORRECTION_HITS: Final = 10
 """Documents in which a word is looked for that could have been meant."""
 

@@ -64,7 +64,7 @@ class Query:
     quotes, in a field, to be left out, or has a digit in it is found as it is. Hits with the word itself come first.
     """
     correct: bool = False
-    """Where nothing is found, say which words could have been meant."""
+    """Where nothing is found, say which words could have been meant; of a search with few enough words."""
 
 
 @dataclass(frozen=True, kw_only=True)

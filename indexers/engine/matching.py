@@ -11,7 +11,7 @@ from indexers.engine import fields
 from indexers.engine.fields import Analyzers, Fields
 from indexers.engine.near import Near, near
 from indexers.errors import InvalidQuery, UnknownField
-from indexers.limits import FILTERS_MAX, QUERY_TOKENS_MAX
+from indexers.limits import FILTERS_MAX, NEAR_WORDS_MAX, QUERY_TOKENS_MAX
 from indexers.port import Query
 from indexers.query import All, AnyOf, Dated, Expression, Match, Not
 
@@ -177,6 +177,12 @@ class Matcher:
         slip = near(self._analyzers.words.analyze(match.words)[0])
         if slip is None:
             return
+        if len(self.slips) == NEAR_WORDS_MAX:
+            raise InvalidQuery(
+                f"A fuzzy search can't have more than {NEAR_WORDS_MAX} words with slips",
+                "Use fewer, or put those into quotes that are right",
+                match.position,
+            )
         self.slips.append(Slip(match, slip, tuple(tokens)))
         for slips in range(1, slip.slips + 1):
             # Each finds all that those before it find: the nearest score highest.

@@ -91,7 +91,11 @@ class Search:
         """What could have been meant, where nothing was found."""
         if self._query.text is None or self._query.fuzzy:
             return ()
-        tolerant = Matcher(replace(self._query, fuzzy=True), self._names, self._schema, self._analyzers)
+        try:
+            tolerant = Matcher(replace(self._query, fuzzy=True), self._names, self._schema, self._analyzers)
+        except InvalidQuery:
+            # Too many words to try.
+            return ()
         if not tolerant.slips:
             return ()
         hits = self._searcher.search(tolerant.query(), limit=CORRECTION_HITS, count=False).hits

@@ -21,7 +21,7 @@ from assets.catalog import parse_catalog
 from denormalizer.view import View
 from indexers import Index, Query, Typed, parse
 from indexers.errors import InvalidCursor, InvalidQuery, UnknownField, UnknownView
-from indexers.limits import RELATED_MAX, SUGGEST_CHARACTERS_MAX, SUGGESTIONS_MAX
+from indexers.limits import NEAR_WORDS_MAX, RELATED_MAX, SUGGEST_CHARACTERS_MAX, SUGGESTIONS_MAX
 from indexers.query import replace
 from tests.contract.index_newsroom import DATES, gone, story, topic, write_part
 
@@ -201,6 +201,16 @@ class TypingContract:
         )
         assert finds("council -counsil")
         assert index.search(Query(text=parse("counsil"))).total == 0
+
+    def test_a_fuzzy_search_has_a_bounded_number_of_words(self) -> None:
+        index = self.new([story(1, headline=" ".join(["council"] * 3))])
+        few, many = "counsil " * NEAR_WORDS_MAX, "counsil " * (NEAR_WORDS_MAX + 1)
+        assert index.search(Query(text=parse(few), fuzzy=True)).total == 1
+        assert len(index.search(Query(text=parse(few), correct=True)).corrections) == NEAR_WORDS_MAX
+        with pytest.raises(InvalidQuery, match="into quotes") as refused:
+            index.search(Query(text=parse(many), fuzzy=True))
+        assert refused.value.position == len(few)
+        assert index.search(Query(text=parse(many), correct=True)).corrections == ()
 
     def test_a_cursor_of_a_fuzzy_search_is_none_of_another(self) -> None:
         index = self.new([story(number, headline="council") for number in range(3)])
