@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from publog.keys import Key
-from publog.server.limits import PARAMETERS_MAX, THREADS_MAX
+from publog.server.limits import PARAMETERS_MAX, SEARCHES_MIN, THREADS_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import Problem, Unusable
 
@@ -117,7 +117,7 @@ class Threads:
     def __init__(self) -> None:
         self.many = anyio.CapacityLimiter(THREADS_MAX)
         self.one = anyio.CapacityLimiter(1)
-        self.searching = anyio.CapacityLimiter(len(os.sched_getaffinity(0)))
+        self.searching = anyio.CapacityLimiter(max(os.cpu_count() or 1, SEARCHES_MIN))
 
 
 def tagged(call: Call[Any], tag: str, value: Any) -> Reply:

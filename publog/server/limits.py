@@ -11,6 +11,9 @@ REQUESTS_MAX: Final = 128
 THREADS_MAX: Final = 16
 """Requests that read the log or the index at a time; the others wait for their turn."""
 
+SEARCHES_MIN: Final = 2
+"""Searches at a time where there is one processor, so that a slow one does not keep all others waiting."""
+
 PARAMETERS_MAX: Final = 200
 """Parameters of one request, repeated ones counted each time."""
 
