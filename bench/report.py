@@ -104,7 +104,7 @@ def show(results: Results) -> str:
         f"{messages:,} messages ({results.history_bytes / 1e6:,.0f} MB of JSON), medians of {results.rounds} rounds;",
         f"{results.views:,} live views, the same from each",
         "",
-        *_table(
+        *table(
             ["", "messages/s", "seconds", "cpu s", "cpu µs/message", "largest MiB", "sum MiB", "views MB"],
             [
                 [
@@ -121,7 +121,7 @@ def show(results: Results) -> str:
             ],
         ),
         "",
-        *_table(
+        *table(
             ["", "median", "least", "most", "by cpu", "bar"],
             [
                 [
@@ -156,7 +156,7 @@ def _median(costs: Sequence[Cost], figure: Callable[[Cost], float]) -> float:
     return median(map(figure, costs))
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> Iterator[str]:
+def table(heads: list[str], rows: list[list[str]]) -> Iterator[str]:
     """Columns as wide as they must be, the first one to the left."""
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     for row in (heads, *rows):

@@ -19,8 +19,11 @@ from indexers.port import (
     IndexInfo,
     Lease,
     Query,
+    Related,
     Results,
     Sort,
+    Suggestions,
+    Typed,
 )
 from indexers.query import Expression, parse
 from indexers.tantivy import TantivyIndex
@@ -36,8 +39,11 @@ __all__ = [
     "IndexInfo",
     "Lease",
     "Query",
+    "Related",
     "Results",
     "Sort",
+    "Suggestions",
+    "Typed",
     "open_index",
     "parse",
 ]

@@ -7,7 +7,7 @@ from denormalizer.view import View
 from indexers.errors import EngineFailed, NoGeneration, NoIndex
 from indexers.generations import NEVER_LOADED
 from indexers.limits import OPEN_ATTEMPTS_MAX
-from indexers.port import Changes, Dependents, Generation, IndexInfo, Place, Query, Results
+from indexers.port import Changes, Dependents, Generation, IndexInfo, Place, Query, Related, Results, Suggestions, Typed
 
 
 class Following:
@@ -73,3 +73,9 @@ class Following:
 
     def search(self, query: Query) -> Results:
         return self._present().search(query)
+
+    def suggest(self, typed: Typed) -> Suggestions:
+        return self._present().suggest(typed)
+
+    def related(self, view: str, uri: str, limit: int = 10) -> Related | None:
+        return self._present().related(view, uri, limit)

@@ -32,7 +32,20 @@ from indexers.generations import (
     describe,
 )
 from indexers.leases import FileLease
-from indexers.port import Changes, Counts, Dependents, GenerationInfo, IndexInfo, Lease, Place, Query, Results
+from indexers.port import (
+    Changes,
+    Counts,
+    Dependents,
+    GenerationInfo,
+    IndexInfo,
+    Lease,
+    Place,
+    Query,
+    Related,
+    Results,
+    Suggestions,
+    Typed,
+)
 from indexers.records import check_end, open_part, open_parts, read_content, read_lines, read_record
 
 _Counts = tuple[dict[str, int], dict[str, int]]
@@ -113,6 +126,12 @@ class JsonlGeneration:
 
     def search(self, query: Query) -> Results:
         return self._engine().search(query)
+
+    def suggest(self, typed: Typed) -> Suggestions:
+        return self._engine().suggest(typed)
+
+    def related(self, view: str, uri: str, limit: int = 10) -> Related | None:
+        return self._engine().related(view, uri, limit)
 
     def close(self) -> None:
         self._store.release_writers(self._name)

@@ -35,11 +35,41 @@ FACET_VALUE_CHARACTERS_MAX: Final = 1_024
 TOKEN_BYTES_MAX: Final = 255
 """Bytes of a token; longer ones (a signature, an encoded picture) are not looked for. Elasticsearch's default too."""
 
+TITLE_WORDS_MAX: Final = 20
+"""Words of a title that as-you-type suggestions look at, and that they are begun from."""
+
+TITLE_TERM_CHARACTERS_MAX: Final = 200
+"""Characters of a title that as-you-type suggestions compare."""
+
 HIGHLIGHT_CHARACTERS_MAX: Final = 100_000
 """Characters of a document's text, of one path, in which hits are marked."""
 
 FRAGMENT_CHARACTERS_MAX: Final = 240
 """Characters of a highlight's fragment."""
+
+SUGGEST_CHARACTERS_MAX: Final = 200
+"""Characters that suggestions are made for."""
+
+SUGGEST_WORDS_MAX: Final = 20
+"""Words that suggestions are made for."""
+
+SUGGESTIONS_MAX: Final = 50
+"""Completions, and hits, of one answer to what is being typed."""
+
+NEAR_LETTERS: Final = (4, 8)
+"""Letters from which on a word may have one slip, and two: in a shorter one every slip makes another word."""
+
+NEAR_WORDS_MAX: Final = 20
+"""Words of one search that may have slips: each is compared with every word of the index."""
+
+CORRECTION_HITS: Final = 10
+"""Documents in which a word is looked for that could have been meant."""
+
+RELATED_MAX: Final = 100
+"""Related documents of one answer."""
+
+RELATED_TERMS_MAX: Final = 25
+"""Words and facet values, the most telling ones, by which related documents are looked for."""
 
 LINE_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of one view record."""

@@ -21,7 +21,20 @@ from indexers.generations import (
     describe,
 )
 from indexers.leases import check_token, next_lease
-from indexers.port import Changes, Counts, Dependents, GenerationInfo, IndexInfo, Lease, Place, Query, Results
+from indexers.port import (
+    Changes,
+    Counts,
+    Dependents,
+    GenerationInfo,
+    IndexInfo,
+    Lease,
+    Place,
+    Query,
+    Related,
+    Results,
+    Suggestions,
+    Typed,
+)
 from indexers.records import open_parts
 
 _shared: dict[str, "MemoryIndex"] = {}
@@ -74,6 +87,12 @@ class MemoryGeneration:
 
     def search(self, query: Query) -> Results:
         return self.engine.search(query)
+
+    def suggest(self, typed: Typed) -> Suggestions:
+        return self.engine.suggest(typed)
+
+    def related(self, view: str, uri: str, limit: int = 10) -> Related | None:
+        return self.engine.related(view, uri, limit)
 
     def close(self) -> None:
         self.engine.close()

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from assets.catalog import Catalog
 from denormalizer.view import State, View
-from indexers.query import Expression
+from indexers.query import Expression, Match
 
 Sort = Literal["relevance", "newest", "oldest"]
 
@@ -58,6 +58,28 @@ class Query:
     cursor: str | None = None
     """Where the page begins: `Results.cursor` of the page before, of the same search."""
     highlight: bool = False
+    fuzzy: bool = False
+    """Put up with slips of the keyboard: a word of 4 to 7 letters is also found with one letter wrong, missing, too
+    many or changed with its neighbour, a longer one with two; the first letter is one like the others. What is in
+    quotes, in a field, to be left out, or has a digit in it is found as it is. Hits with the word itself come first.
+    """
+    correct: bool = False
+    """Where nothing is found, say which words could have been meant; of a search with few enough words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """What somebody has typed into a search box so far: words, of which the last may not be whole yet.
+
+    Nothing in it is syntax: all that is neither letter nor digit separates words. Behind a separator the last is whole.
+    """
+
+    text: str
+    view: str | None = None
+    filters: Sequence[tuple[str, str]] = ()
+    """As a `Query` has them."""
+    limit: int = 10
+    """Of completions, and of hits."""
 
 
 class Highlight(NamedTuple):
@@ -84,6 +106,14 @@ class Hit(NamedTuple):
     """Text path to its best fragment, for paths in which something was found."""
 
 
+class Correction(NamedTuple):
+    """A word that was looked for in vain, and one that could have been meant."""
+
+    match: Match
+    word: str
+    """A word that live documents have, in lower case and without accents."""
+
+
 class Results(NamedTuple):
     """A page of what a search found, and what it found as a whole."""
 
@@ -95,6 +125,39 @@ class Results(NamedTuple):
     own field, so that it shows what the alternatives would bring."""
     cursor: str | None
     """Where the next page begins; None on the last."""
+    applied_through: int
+    generation: str
+    corrections: Sequence[Correction] = ()
+    """Asked for, where nothing was found: with these words in place of those typed, at least one document is."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """How what was typed may go on."""
+
+    text: str
+    """What was typed with its last word made whole; that word is in lower case and without accents."""
+    count: int
+    """Live documents that have this word as it is, and the words before it as a search finds them."""
+
+
+class Suggestions(NamedTuple):
+    """What somebody may be about to type, and to find."""
+
+    completions: Sequence[Completion]
+    """Most frequent first, then by word; none that was typed already."""
+    hits: Sequence[Hit]
+    """Live documents whose title begins so; then those whose title goes on so somewhere; then those that have the words
+    anywhere. The title is the text path that counts most. The newest come first in each. What was typed is marked."""
+    applied_through: int
+    generation: str
+
+
+class Related(NamedTuple):
+    """Documents that are like one."""
+
+    hits: Sequence[Hit]
+    """Of the same view, live, most like it first; never itself."""
     applied_through: int
     generation: str
 
@@ -244,6 +307,15 @@ class Generation(Protocol):
         """
         ...
 
+    def suggest(self, typed: Typed) -> Suggestions:
+        """How what was typed may go on, and what begins so. Nothing for what has no letter or digit.
+
+        Raises:
+            InvalidQuery: an unknown view or field, or a bound passed.
+            NoIndex: nothing was ever loaded.
+        """
+        ...
+
     def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
         """The live views with any of these assets in their closure: those that a change of them would touch.
 
@@ -252,6 +324,15 @@ class Generation(Protocol):
             limit: how many are named; all are counted.
 
         Raises:
+            NoIndex: nothing was ever loaded.
+        """
+        ...
+
+    def related(self, view: str, uri: str, limit: int = 10) -> Related | None:
+        """Documents that share words and facet values with this one, the rarer the better; None if it is not live.
+
+        Raises:
+            InvalidQuery: an unknown view, or a bound passed.
             NoIndex: nothing was ever loaded.
         """
         ...

@@ -12,7 +12,7 @@ Everything else a keyboard has (`*`, `/`, `{`, `~`, ...) only separates words: n
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -31,6 +31,8 @@ class Match:
     words: str
     field: str | None = None
     position: int = dataclasses.field(default=0, compare=False, repr=False)
+    quoted: bool = False
+    """Typed in quotes: meant to the letter, so no search puts up with a slip in it."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,25 @@ def parse(text: str) -> Expression | None:
             f"Use at most {QUERY_CHARACTERS_MAX}",
             QUERY_CHARACTERS_MAX,
         )
-    blank = _UNTYPABLE.sub(" ", text)
+    blank = typable(text)
     if not blank.strip():
         return None
     tokens = _tokens(blank)
     if not tokens:
         raise InvalidQuery("The query holds no letter or digit", "Type a word to look for", 0)
     return _Parser(tokens, len(text)).parse()
+
+
+def typable(text: str) -> str:
+    """A text with spaces for what no document's text holds: control characters and lone surrogates."""
+    return _UNTYPABLE.sub(" ", text)
+
+
+def replace(text: str, words: Iterable[tuple[Match, str]]) -> str:
+    """A query's text with words that were parsed out of it replaced by others."""
+    for match, word in sorted(words, key=lambda pair: pair[0].position, reverse=True):
+        text = text[: match.position] + word + text[match.position + len(match.words) :]
+    return text
 
 
 class _Token(NamedTuple):
@@ -93,7 +107,6 @@ class _Token(NamedTuple):
     part: Match | Dated | None = None
 
 
-# Control characters and lone surrogates, which no text holds: each is as good as a space.
 _UNTYPABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _QUOTES: Final = '"“”„'
 _LEXEME: Final = re.compile(
@@ -144,7 +157,8 @@ def _part(match: re.Match[str], position: int) -> Match | Dated | None:
     field: str | None = match["field"]
     if match["quote"] and not match["closed"]:
         raise InvalidQuery("A quotation mark is never closed", "Close it, or leave it out", match.start("quote"))
-    words: str = match["phrase"] if match["quote"] else match["word"]
+    quoted = match["quote"] is not None
+    words: str = match["phrase"] if quoted else match["word"]
     if field == DATE_FIELD:
         try:
             return Dated(*parse_range(words.strip()))
@@ -159,8 +173,8 @@ def _part(match: re.Match[str], position: int) -> Match | Dated | None:
             raise InvalidQuery(f"{field}: takes one word or one phrase", f"Write ({field}:A OR {field}:B)", position)
         if not match["quote"] and words[0] in "<>=":
             raise InvalidQuery("Only date takes a comparison", f"Write {field}:VALUE", position)
-        return Match(words, field, position)
-    return Match(words, None, position) if any(character.isalnum() for character in words) else None
+        return Match(words, field, position, quoted)
+    return Match(words, None, position, quoted) if any(character.isalnum() for character in words) else None
 
 
 class _Parser:

@@ -47,7 +47,20 @@ from indexers.generations import (
 )
 from indexers.leases import FileLease
 from indexers.limits import CHANGE_WAIT_SECONDS_MAX, OPEN_ATTEMPTS_MAX
-from indexers.port import Changes, Counts, Dependents, GenerationInfo, IndexInfo, Lease, Place, Query, Results
+from indexers.port import (
+    Changes,
+    Counts,
+    Dependents,
+    GenerationInfo,
+    IndexInfo,
+    Lease,
+    Place,
+    Query,
+    Related,
+    Results,
+    Suggestions,
+    Typed,
+)
 from indexers.records import open_parts
 
 _DESCRIPTION: Final = "generation.json"
@@ -122,6 +135,12 @@ class TantivyGeneration:
 
     def search(self, query: Query) -> Results:
         return self.engine.search(query)
+
+    def suggest(self, typed: Typed) -> Suggestions:
+        return self.engine.suggest(typed)
+
+    def related(self, view: str, uri: str, limit: int = 10) -> Related | None:
+        return self.engine.related(view, uri, limit)
 
     def close(self) -> None:
         with self._writing:

@@ -16,18 +16,23 @@ from indexers import cursors
 from indexers.documents import document_id
 from indexers.engine import fields, typed
 from indexers.engine.changing import Changing
-from indexers.engine.fields import Fields
-from indexers.engine.searching import Search
+from indexers.engine.fields import Fields, make_analyzers
+from indexers.engine.matching import is_encodable
+from indexers.engine.ordering import Ordering
+from indexers.engine.relating import like
+from indexers.engine.searching import Search, check_size, make_hit
+from indexers.engine.suggesting import Suggesting
 from indexers.engine.writing import MARK_ID, Maker
 from indexers.errors import CorruptIndex, EngineFailed, InvalidRecord
 from indexers.limits import (
     LOAD_HEAP_BYTES,
     LOAD_THREADS_MAX,
     OPEN_ATTEMPTS_MAX,
+    RELATED_MAX,
     SCAN_DOCUMENTS,
     WRITE_HEAP_BYTES,
 )
-from indexers.port import Changes, Dependents, IndexInfo, Place, Query, Results
+from indexers.port import Changes, Dependents, Hit, IndexInfo, Place, Query, Related, Results, Suggestions, Typed
 from indexers.records import read_content, read_lines, read_record
 
 _META_FILE: Final = "meta.json"
@@ -66,6 +71,7 @@ class Engine:
         self._schema = index.schema
         self._maker = Maker(catalog, self._fields, self._schema)
         index.register_tokenizer(fields.ANALYZER, fields.news_analyzer())
+        index.register_tokenizer(fields.WORD_ANALYZER, fields.word_analyzer())
         index.config_reader("manual")
         self._writer: tantivy.IndexWriter | None = None
         self._writing = Lock()
@@ -280,8 +286,12 @@ class Engine:
 
     def get(self, view: str, uri: str) -> View | None:
         """One record, live or gone."""
-        state = self._present()
-        query = tantivy.Query.term_query(self._schema, fields.ID, document_id(view, uri), "basic")
+        return self._find(self._present(), document_id(view, uri))
+
+    def _find(self, state: _State, id_: str) -> View | None:
+        if not is_encodable(id_):
+            return None
+        query = tantivy.Query.term_query(self._schema, fields.ID, id_, "basic")
         hits = state.searcher.search(query, limit=1, count=False).hits
         return self._read(state, hits[0][1]) if hits else None
 
@@ -307,9 +317,15 @@ class Engine:
     def search(self, query: Query) -> Results:
         """A page of what the query finds."""
         state = self._present()
-        search = Search(query, state.searcher, self._schema, self._fields)
+        analyzers = make_analyzers()
+        search = Search(query, state.searcher, self._schema, self._fields, analyzers)
+
+        def read(address: tantivy.DocAddress) -> View:
+            return self._read(state, address)
+
         with _failures(self._url):
-            page = search.page(lambda address: self._read(state, address))
+            page = search.page(read)
+            corrected = query.correct and page.total == 0
             return Results(
                 page.total,
                 [search.hit(found, self._texts) for found in page.hits],
@@ -317,6 +333,7 @@ class Engine:
                 cursors.encode(query, page.hits[-1].position) if page.has_next else None,
                 state.mark.applied_through,
                 self._generation,
+                search.corrections(read, self._texts) if corrected else (),
             )
 
     def dependents(self, uris: Collection[str], limit: int) -> Dependents:
@@ -351,6 +368,30 @@ class Engine:
         else:
             place = max(place, Place(through + 1))
         return Changes(views, place, has_more, through, self._generation, self._catalog.digest)
+
+    def suggest(self, typed: Typed) -> Suggestions:
+        """How what was typed may go on, and what begins so."""
+        state = self._present()
+        suggesting = Suggesting(typed, state.searcher, self._schema, self._fields, make_analyzers())
+        with _failures(self._url):
+            hits = suggesting.hits(lambda address: self._read(state, address), self._texts)
+            return Suggestions(suggesting.completions(), hits, state.mark.applied_through, self._generation)
+
+    def related(self, view: str, uri: str, limit: int) -> Related | None:
+        """Documents that are like one; None if it is not live."""
+        self._fields.check_view(view)
+        check_size(limit, RELATED_MAX, "related documents")
+        state = self._present()
+        with _failures(self._url):
+            asked = self._find(state, document_id(view, uri))
+            if asked is None or asked.state != "live":
+                return None
+            hits: list[Hit] = []
+            query = like(self._maker.values(asked, self._url), document_id(view, uri), view, self._schema)
+            if query is not None:
+                ordering = Ordering(state.searcher, self._schema, query, lambda address: self._read(state, address))
+                hits = [make_hit(found, "newest", {}) for found in ordering.first_by_score(limit)]
+            return Related(hits, state.mark.applied_through, self._generation)
 
     def close(self) -> None:
         """Stop writing; what is not committed is not written."""

@@ -1,13 +1,14 @@
 """How the engine calls what a catalog declares: field names, the schema; and how it reads text."""
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final, NamedTuple
 
 import tantivy
 
 from assets.catalog import Catalog
+from assets.view_definition import Search
 from indexers.errors import UnknownField, UnknownView
-from indexers.limits import TOKEN_BYTES_MAX
+from indexers.limits import TITLE_TERM_CHARACTERS_MAX, TITLE_WORDS_MAX, TOKEN_BYTES_MAX
 
 ID: Final = "id"
 SHELF: Final = "shelf"
@@ -21,8 +22,15 @@ TIE: Final = "tie"
 """Made of the id: the order of documents with the same version."""
 RECORD: Final = "record"
 """The record's line, stored as it came."""
+WORDS: Final = "words"
+"""The words of all of a document's text, with their endings: what people type, letter by letter and with slips."""
+TITLE: Final = "title"
+"""How what a document is called goes on, from its beginning and from each of its words: see `title_terms`."""
 
 ANALYZER: Final = "news"
+WORD_ANALYZER: Final = "words"
+
+_START: Final = "^"
 
 
 def shelf(state: str, view: str) -> str:
@@ -34,14 +42,48 @@ def news_analyzer() -> tantivy.TextAnalyzer:
     """How text is read, in documents and queries alike: words of letters and digits, in lower case, folded to ASCII,
     stemmed by Snowball's English (Porter 2). No word is left out: phrases with `the` or `to be` in them work.
     """
+    return _folding().filter(tantivy.Filter.stemmer("english")).build()
+
+
+def word_analyzer() -> tantivy.TextAnalyzer:
+    """The same with each word's ending left on."""
+    return _folding().build()
+
+
+def _folding() -> tantivy.TextAnalyzerBuilder:
     return (
         tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
         .filter(tantivy.Filter.remove_long(TOKEN_BYTES_MAX + 1))
         .filter(tantivy.Filter.lowercase())
         .filter(tantivy.Filter.ascii_fold())
-        .filter(tantivy.Filter.stemmer("english"))
-        .build()
     )
+
+
+class Analyzers(NamedTuple):
+    """The ways to read text."""
+
+    text: tantivy.TextAnalyzer
+    words: tantivy.TextAnalyzer
+
+
+def make_analyzers() -> Analyzers:
+    """New ones: they are for one thread."""
+    return Analyzers(news_analyzer(), word_analyzer())
+
+
+def title_terms(words: Sequence[str]) -> Iterator[str]:
+    """A title's folded words from its beginning and from each of them on: whatever goes on so begins one of these."""
+    for number in range(min(len(words), TITLE_WORDS_MAX)):
+        text = f"{' '.join(words[number : number + TITLE_WORDS_MAX])} "[:TITLE_TERM_CHARACTERS_MAX]
+        if number == 0:
+            yield _START + text
+        yield text
+
+
+def title_prefix(words: Sequence[str], *, is_start: bool, is_whole: bool) -> str:
+    """What the terms of titles begin with that have these words, at their start or anywhere; the last may go on."""
+    text = " ".join(words) + (" " if is_whole else "")
+    return _START + text if is_start else text
 
 
 class Fields:
@@ -57,6 +99,11 @@ class Fields:
         self._text = {path: f"t{number}" for number, path in enumerate(texts)}
         self._facets = {path: f"f{number}" for number, path in enumerate(facets)}
         self._searches = searches
+        self._titles = {
+            name: max(search.text, key=lambda path: search.text[path])
+            for name, search in searches.items()
+            if search.text
+        }
 
     @property
     def views(self) -> Collection[str]:
@@ -67,6 +114,21 @@ class Fields:
         """Raises UnknownView unless it is None or a view of the catalog."""
         if view is not None and view not in self._searches:
             raise UnknownView(view, self._searches)
+
+    def is_text_of_one(self, path: str, view: str | None) -> bool:
+        """Whether no view other than this one has text at this path; always where none is named."""
+        return view is None or not any(path in search.text for search in self._others(view))
+
+    def is_facet_of_one(self, path: str, view: str | None) -> bool:
+        """Whether no view other than this one has a facet at this path; always where none is named."""
+        return view is None or not any(path in search.facets for search in self._others(view))
+
+    def is_date_of_one(self, view: str | None) -> bool:
+        """Whether no view other than this one has a date; always where none is named."""
+        return view is None or all(search.date is None for search in self._others(view))
+
+    def _others(self, view: str) -> Iterator[Search]:
+        return (search for name, search in self._searches.items() if name != view)
 
     def boosts(self, view: str | None) -> dict[str, float]:
         """Text path to its boost in one view; where several are searched, to the highest."""
@@ -80,6 +142,10 @@ class Fields:
     def facets(self, view: str | None) -> set[str]:
         """The facet paths of one view, or of all."""
         return {path for name, search in self._searches.items() if view in {None, name} for path in search.facets}
+
+    def title(self, view: str) -> str | None:
+        """The text path that counts most in a view, the first of several: what its documents are called by."""
+        return self._titles.get(view)
 
     def text_field(self, path: str) -> str:
         """The engine's name of a text path."""
@@ -107,6 +173,8 @@ class Fields:
         builder.add_integer_field(NEWEST, fast=True)
         builder.add_integer_field(OLDEST, fast=True)
         builder.add_bytes_field(RECORD, stored=True)
+        builder.add_text_field(WORDS, tokenizer_name=WORD_ANALYZER, index_option="basic")
+        builder.add_text_field(TITLE, tokenizer_name="raw", index_option="basic")
         for name in self._text.values():
             builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="position")
         for name in self._facets.values():

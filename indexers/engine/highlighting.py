@@ -1,9 +1,10 @@
 """Marks in a document's text what a query was looking for, by the analysis that found it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import tantivy
 
+from indexers.engine.fields import Analyzers
 from indexers.engine.matching import Sought
 from indexers.limits import FRAGMENT_CHARACTERS_MAX, HIGHLIGHT_CHARACTERS_MAX
 from indexers.port import Highlight
@@ -11,21 +12,25 @@ from indexers.port import Highlight
 _Mark = tuple[int, int]
 
 
+Test = Callable[[str], bool]
+"""Whether a folded word, its ending left on, is to be marked."""
+
+
 def highlights(
-    text: Mapping[str, Sequence[str]], sought: Iterable[Sought], analyzer: tantivy.TextAnalyzer
+    text: Mapping[str, Sequence[str]], sought: Iterable[Sought], tests: Sequence[Test], analyzers: Analyzers
 ) -> dict[str, Highlight]:
     """Text path to the fragment with the most hits in it, for paths with any."""
     found: dict[str, Highlight] = {}
     for path, strings in text.items():
         wanted = {words.tokens for words in sought if words.path in {None, path}}
-        if not wanted:
+        if not wanted and not tests:
             continue
         best: Highlight | None = None
         left = HIGHLIGHT_CHARACTERS_MAX
         for string in strings:
             if left <= 0:
                 break
-            highlight = _highlight(string[:left], wanted, analyzer)
+            highlight = _highlight(string[:left], wanted, tests, analyzers)
             left -= len(string)
             if highlight is not None and (best is None or len(highlight.marks) > len(best.marks)):
                 best = highlight
@@ -34,8 +39,16 @@ def highlights(
     return found
 
 
-def _highlight(text: str, wanted: set[tuple[str, ...]], analyzer: tantivy.TextAnalyzer) -> Highlight | None:
-    marks = _marks(analyzer.pre_tokenize(text).tokens, wanted)
+def _highlight(
+    text: str, wanted: set[tuple[str, ...]], tests: Sequence[Test], analyzers: Analyzers
+) -> Highlight | None:
+    marks = _marks(analyzers.text.pre_tokenize(text).tokens, wanted) if wanted else []
+    if tests:
+        words = analyzers.words.pre_tokenize(text).tokens
+        places = [
+            (word.char_offset_from, word.char_offset_to) for word in words if any(test(word.text) for test in tests)
+        ]
+        marks = _united(sorted({*marks, *places}))
     if not marks:
         return None
     if len(text) <= FRAGMENT_CHARACTERS_MAX:
@@ -49,6 +62,8 @@ def _marks(tokens: Sequence[tantivy.Token], wanted: set[tuple[str, ...]]) -> lis
     """Where the sought words stand side by side; places that overlap are one."""
     words = [token.text for token in tokens]
     first_words = {sequence[0] for sequence in wanted}
+    if first_words.isdisjoint(words):
+        return []
     marks: list[_Mark] = []
     for number, word in enumerate(words):
         if word not in first_words:
@@ -66,6 +81,17 @@ def _marks(tokens: Sequence[tantivy.Token], wanted: set[tuple[str, ...]]) -> lis
                 begin, end = before[0], max(before[1], end)
             marks.append((begin, end))
     return marks
+
+
+def _united(marks: Iterable[_Mark]) -> list[_Mark]:
+    """Places in order, those that overlap as one."""
+    united: list[_Mark] = []
+    for begin, end in marks:
+        if united and begin < united[-1][1]:
+            united[-1] = united[-1][0], max(united[-1][1], end)
+        else:
+            united.append((begin, end))
+    return united
 
 
 def _from(marks: Sequence[_Mark], number: int) -> Sequence[_Mark]:

@@ -8,13 +8,18 @@ import tantivy
 from indexers.dates import EARLIEST, LATEST
 from indexers.documents import RANK_END, oldest_rank_at
 from indexers.engine import fields
-from indexers.engine.fields import Fields
+from indexers.engine.fields import Analyzers, Fields
+from indexers.engine.near import Near, near
 from indexers.errors import InvalidQuery, UnknownField
-from indexers.limits import FILTERS_MAX, QUERY_TOKENS_MAX
+from indexers.limits import FILTERS_MAX, NEAR_WORDS_MAX, QUERY_TOKENS_MAX
 from indexers.port import Query
 from indexers.query import All, AnyOf, Dated, Expression, Match, Not
 
 _EXACT: Final = "basic"
+
+
+_NEAR_SCORE: Final = 1e-9
+"""Of a word that is only near: below what the engine gives for any word itself, however common that is."""
 
 
 class Sought(NamedTuple):
@@ -24,10 +29,19 @@ class Sought(NamedTuple):
     tokens: tuple[str, ...]
 
 
+class Slip(NamedTuple):
+    """A word that may be there as another one that is near it."""
+
+    match: Match
+    near: Near
+    tokens: tuple[str, ...]
+    """What is looked for when it is meant as it is."""
+
+
 class Matcher:
     """Makes the engine's query of one search."""
 
-    def __init__(self, query: Query, names: Fields, schema: tantivy.Schema, analyzer: tantivy.TextAnalyzer) -> None:
+    def __init__(self, query: Query, names: Fields, schema: tantivy.Schema, analyzers: Analyzers) -> None:
         """Checks the query's view and filters.
 
         Raises:
@@ -39,7 +53,7 @@ class Matcher:
         self._query = query
         self._names = names
         self._schema = schema
-        self._analyzer = analyzer
+        self._analyzers = analyzers
         self._boosts = names.boosts(query.view)
         self._filters: dict[str, set[str]] = {}
         for field, value in query.filters:
@@ -47,6 +61,7 @@ class Matcher:
             self._filters.setdefault(field, set()).add(value)
         self._tokens_left = QUERY_TOKENS_MAX
         self.sought: list[Sought] = []
+        self.slips: list[Slip] = []
         self._text = None if query.text is None else self._expression(query.text, is_wanted=True)
 
     @property
@@ -62,22 +77,52 @@ class Matcher:
     def query(self, without_filter: str | None = None) -> tantivy.Query:
         """The whole search, or all but the filters on one field."""
         must: list[tantivy.Query] = []
+        view = self._query.view
+        # Saying which view is meant, and that it is live, doubles a search's time: only where nothing else says it.
+        tells = self._query.text is not None and self._tells(self._query.text)
         if self._text is not None:
             must.append(self._text)
         for field, values in self._filters.items():
             if field != without_filter:
+                tells = tells or self._names.is_facet_of_one(field, view)
                 name = self._names.facet_field(field, self._query.view, "filter by")
-                known = sorted(value for value in values if _is_encodable(value))
-                one_of = tantivy.Query.term_set_query(self._schema, name, known)
-                must.append(tantivy.Query.const_score_query(one_of, 0.0))
+                known = sorted(value for value in values if is_encodable(value))
+                if len(known) == 1:
+                    # Much faster than a set of one.
+                    held = tantivy.Query.term_query(self._schema, name, known[0], _EXACT)
+                else:
+                    held = tantivy.Query.term_set_query(self._schema, name, known)
+                must.append(tantivy.Query.const_score_query(held, 0.0))
         if self._query.since is not None or self._query.until is not None:
+            tells = tells or self._names.is_date_of_one(view)
             dated = self._dated(self._query.since, self._query.until)
             must.append(tantivy.Query.const_score_query(dated, 0.0))
-        is_positive = len(must) > 1 or (must and (self._query.text is None or _is_positive(self._query.text)))
-        # Only where it changes the answer: it doubles a search's time.
-        if not is_positive or (self._query.view is not None and len(self._names.views) > 1):
+        if not tells:
             must.append(tantivy.Query.const_score_query(self._live(), 0.0))
         return _all(must)
+
+    def _tells(self, expression: Expression) -> bool:
+        """Whether only live documents of what is searched can match: it asks for what neither tombstones nor other views
+        have.
+        """
+        view = self._query.view
+        match expression:
+            case Match():
+                if expression.field is None:
+                    # What is near a word is looked for in the words of all views.
+                    is_near = self._query.fuzzy and view is not None and len(self._names.views) > 1
+                    return not is_near and all(self._names.is_text_of_one(path, view) for path in self._boosts)
+                if expression.field in self._boosts:
+                    return self._names.is_text_of_one(expression.field, view)
+                return self._names.is_facet_of_one(expression.field, view)
+            case Dated():
+                return self._names.is_date_of_one(view)
+            case Not():
+                return False
+            case All():
+                return any(self._tells(part) for part in expression.parts)
+            case AnyOf():
+                return all(self._tells(part) for part in expression.parts)
 
     def _live(self) -> tantivy.Query:
         views = list(self._names.views) if self._query.view is None else [self._query.view]
@@ -112,7 +157,7 @@ class Matcher:
             name = self._names.facet_field(match.field, self._query.view, "search")
             exact = tantivy.Query.term_query(self._schema, name, match.words, _EXACT)
             return tantivy.Query.const_score_query(exact, 1.0)
-        tokens = self._analyzer.analyze(match.words)
+        tokens = self._analyzers.text.analyze(match.words)
         self._tokens_left -= len(tokens)
         if self._tokens_left < 0:
             raise InvalidQuery(
@@ -123,7 +168,26 @@ class Matcher:
         if is_wanted:
             self.sought.append(Sought(match.field, tuple(tokens)))
         paths = [match.field] if match.field is not None else list(self._boosts)
-        return _any(list(self._on_paths(paths, tokens)))
+        found = list(self._on_paths(paths, tokens))
+        if self._query.fuzzy and is_wanted and len(tokens) == 1 and match.field is None and not match.quoted:
+            found += self._near(match, tokens)
+        return _any(found)
+
+    def _near(self, match: Match, tokens: list[str]) -> Iterator[tantivy.Query]:
+        slip = near(self._analyzers.words.analyze(match.words)[0])
+        if slip is None:
+            return
+        if len(self.slips) == NEAR_WORDS_MAX:
+            raise InvalidQuery(
+                f"A fuzzy search can't have more than {NEAR_WORDS_MAX} words with slips",
+                "Use fewer, or put those into quotes that are right",
+                match.position,
+            )
+        self.slips.append(Slip(match, slip, tuple(tokens)))
+        for slips in range(1, slip.slips + 1):
+            # Each finds all that those before it find: the nearest score highest.
+            found = tantivy.Query.fuzzy_term_query(self._schema, fields.WORDS, slip.word, distance=slips)
+            yield tantivy.Query.const_score_query(found, _NEAR_SCORE)
 
     def _on_paths(self, paths: Iterable[str], tokens: list[str]) -> Iterator[tantivy.Query]:
         for path in paths:
@@ -146,19 +210,6 @@ def rank_range(schema: tantivy.Schema, name: str, first: int, behind: int = RANK
     return tantivy.Query.range_query(schema, name, tantivy.FieldType.Integer, lower_bound=first, upper_bound=behind - 1)
 
 
-def _is_positive(expression: Expression) -> bool:
-    """Whether only live documents can match: it asks for something that tombstones have not."""
-    match expression:
-        case Match() | Dated():
-            return True
-        case Not():
-            return False
-        case All():
-            return any(_is_positive(part) for part in expression.parts)
-        case AnyOf():
-            return all(_is_positive(part) for part in expression.parts)
-
-
 def _all(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     return queries[0] if len(queries) == 1 else tantivy.Query.boolean_query([(tantivy.Occur.Must, q) for q in queries])
 
@@ -171,6 +222,6 @@ def _any(queries: Sequence[tantivy.Query]) -> tantivy.Query:
     return tantivy.Query.boolean_query([(tantivy.Occur.Should, q) for q in queries])
 
 
-def _is_encodable(value: str) -> bool:
+def is_encodable(value: str) -> bool:
     """Whether a document could hold it: no lone surrogates."""
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

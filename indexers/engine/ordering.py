@@ -22,11 +22,12 @@ from indexers.engine.matching import rank_range
 from indexers.errors import InvalidCursor
 
 _SCORE_STEPS_BITS: Final = 10
-_CHUNK_HITS: Final = 256
+_CHUNK_HITS: Final = 64
 _CHUNK_HITS_MAX: Final = 8_192
 
 Address = tantivy.DocAddress
 _Ranked = tuple[int, Address]
+_Scored = tuple[float, Address]
 _rank: Final = itemgetter(0)
 
 
@@ -76,6 +77,10 @@ class Ordering:
             raise InvalidCursor("The cursor is damaged")
         return self._page(self._in_score_order(after, limit + 1), limit)
 
+    def first_by_score(self, limit: int) -> list[Found]:
+        """The most relevant ones, uncounted."""
+        return list(islice(self._in_score_order(None, limit), limit)) if limit else []
+
     def _page(self, hits: Iterable[Found], limit: int) -> Page:
         found = list(islice(hits, limit + 1)) if limit else []
         return Page(self._total(), found[:limit], len(found) > limit)
@@ -97,8 +102,8 @@ class Ordering:
             first = rank + 1
 
     def _in_score_order(self, after: Position | None, wanted: int) -> Iterator[Found]:
-        start = 0 if after is None else self._start_of(after)
-        for score, group in groupby(self._scored(start), key=_rank):
+        start, ready = (0, None) if after is None else self._start_of(after)
+        for score, group in groupby(self._scored(start, ready), key=_rank):
             same = after if after is not None and after.score == score else None
             best: list[_Ranked] = []
             size = 0
@@ -110,10 +115,13 @@ class Ordering:
             yield from self._behind(best, same, score, start)
             start += size
 
-    def _scored(self, start: int) -> Iterator[tuple[float, Address]]:
+    def _scored(self, start: int, ready: list[_Scored] | None) -> Iterator[_Scored]:
+        """The hits from `start` on; those that are `ready` are the first of them."""
         limit = _CHUNK_HITS
         while True:
-            if start == 0:
+            if ready is not None:
+                hits, ready = ready, None
+            elif start == 0:
                 hits, self._counted = typed.search(self._searcher, self._query, limit)
             else:
                 hits = self._searcher.search(self._query, limit=limit, offset=start, count=False).hits
@@ -121,10 +129,10 @@ class Ordering:
             if len(hits) < limit:
                 return
             start += limit
-            limit = min(limit * 2, _CHUNK_HITS_MAX)
+            limit = min(limit * 4, _CHUNK_HITS_MAX)
 
-    def _start_of(self, after: Position) -> int:
-        """How many hits score higher than the position does."""
+    def _start_of(self, after: Position) -> tuple[int, list[_Scored] | None]:
+        """How many hits score higher than the position does, and a chunk of the hits from there on if it was read."""
         wanted = cast("float", after.score)
 
         def is_behind(number: int) -> bool:
@@ -132,10 +140,14 @@ class Ordering:
             return not hits or _rounded(hits[0][0]) <= wanted
 
         # Nearly always where it was when the cursor was made; a write in between may have moved it.
-        start = min(after.start, self._total())
-        if is_behind(start) and (start == 0 or not is_behind(start - 1)):
-            return start
-        return bisect_left(range(self._total()), True, key=is_behind)
+        # The engine makes room for all the hits before it, so what a cursor says is not believed without a bound.
+        start = after.start if after.start <= _CHUNK_HITS_MAX else min(after.start, self._total())
+        before = min(start, 1)
+        hits, self._counted = typed.search(self._searcher, self._query, _CHUNK_HITS + before, offset=start - before)
+        is_higher = [_rounded(score) > wanted for score, _ in hits[: before + 1]]
+        if is_higher[:before] == [True] * before and not any(is_higher[before:]):
+            return start, hits[before:]
+        return bisect_left(range(self._counted), True, key=is_behind), None
 
     def _behind(
         self, ranked: Iterable[_Ranked], after: Position | None, score: float | None = None, start: int = 0

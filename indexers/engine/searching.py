@@ -1,7 +1,8 @@
 """One search: checked, matched, put in order, counted by facets, its hits marked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, Literal
 
 import tantivy
 
@@ -9,15 +10,30 @@ from denormalizer.view import View
 from indexers import cursors
 from indexers.documents import date_of
 from indexers.engine import fields, typed
-from indexers.engine.fields import Fields, news_analyzer
+from indexers.engine.correcting import corrections
+from indexers.engine.fields import Analyzers, Fields
 from indexers.engine.highlighting import highlights
 from indexers.engine.matching import Matcher
 from indexers.engine.ordering import Found, Ordering, Page
 from indexers.errors import InvalidQuery
-from indexers.limits import FACET_SIZE_MAX, FACETS_MAX, PAGE_SIZE_MAX
-from indexers.port import Facet, Highlight, Hit, Query
+from indexers.limits import CORRECTION_HITS, FACET_SIZE_MAX, FACETS_MAX, PAGE_SIZE_MAX
+from indexers.port import Correction, Facet, Highlight, Hit, Query
 
 Texts = Callable[[View], Mapping[str, Sequence[str]]]
+
+
+def make_hit(found: Found, order: Literal["newest", "oldest"], marked: Mapping[str, Highlight]) -> Hit:
+    """A record that was found in one of the orders by date, or by relevance and then the newest, as a hit."""
+    view, position = found
+    date = date_of(position.rank, order)
+    return Hit(view.view, view.uri, view.version, position.score, date, view.content, marked)
+
+
+def check_size(limit: int, most: int, what: str) -> None:
+    """Raises InvalidQuery unless so many may be asked for."""
+    if not 0 <= limit <= most:
+        raise InvalidQuery(f"There can't be {limit} {what}", f"Use a limit from 0 to {most}")
+
 
 _EXACT: Final = 1 << 31
 """How many values each segment reports: all of them, or the counts would be estimates."""
@@ -26,7 +42,14 @@ _EXACT: Final = 1 << 31
 class Search:
     """Answers one query from one state of the index."""
 
-    def __init__(self, query: Query, searcher: tantivy.Searcher, schema: tantivy.Schema, names: Fields) -> None:
+    def __init__(
+        self,
+        query: Query,
+        searcher: tantivy.Searcher,
+        schema: tantivy.Schema,
+        names: Fields,
+        analyzers: Analyzers,
+    ) -> None:
         """Checks the query.
 
         Raises:
@@ -41,8 +64,8 @@ class Search:
         self._searcher = searcher
         self._schema = schema
         self._names = names
-        self._analyzer = news_analyzer()
-        self._matcher = Matcher(query, names, schema, self._analyzer)
+        self._analyzers = analyzers
+        self._matcher = Matcher(query, names, schema, analyzers)
         self._is_ranked = query.sort == "relevance" and self._matcher.is_ranked
         self._counts = {facet.field: self._count_of(facet) for facet in query.facets}
 
@@ -57,12 +80,32 @@ class Search:
 
     def hit(self, found: Found, texts: Texts) -> Hit:
         """A record as a hit; `texts` gives what is at its text paths."""
-        view, position = found
+        view = found.view
         marked: dict[str, Highlight] = {}
         if self._query.highlight and self._matcher.sought:
-            marked = highlights(texts(view), self._matcher.sought, self._analyzer)
-        date = date_of(position.rank, "oldest" if self._query.sort == "oldest" else "newest")
-        return Hit(view.view, view.uri, view.version, position.score, date, view.content, marked)
+            tests = [slip.near.is_like for slip in self._matcher.slips]
+            marked = highlights(texts(view), self._matcher.sought, tests, self._analyzers)
+        return make_hit(found, "oldest" if self._query.sort == "oldest" else "newest", marked)
+
+    def corrections(self, read: Callable[[tantivy.DocAddress], View], texts: Texts) -> Sequence[Correction]:
+        """What could have been meant, where nothing was found."""
+        if self._query.text is None or self._query.fuzzy:
+            return ()
+        try:
+            tolerant = Matcher(replace(self._query, fuzzy=True), self._names, self._schema, self._analyzers)
+        except InvalidQuery:
+            # Too many words to try.
+            return ()
+        if not tolerant.slips:
+            return ()
+        hits = self._searcher.search(tolerant.query(), limit=CORRECTION_HITS, count=False).hits
+        documents = [texts(read(address)) for _, address in hits]
+
+        def count(word: str) -> int:
+            found = tantivy.Query.term_query(self._schema, fields.WORDS, word, "basic")
+            return typed.count(self._searcher, found)
+
+        return corrections(documents, tolerant.slips, count, self._analyzers)
 
     def facets(self) -> dict[str, list[tuple[str, int]]]:
         """The values of each facet, most frequent first, then by value."""

@@ -1,6 +1,6 @@
 """Documents into the engine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import tantivy
@@ -9,7 +9,7 @@ from assets.catalog import Catalog
 from denormalizer.view import View
 from indexers.documents import Documents, document_id, ranks, tie
 from indexers.engine import fields, typed
-from indexers.engine.fields import Fields
+from indexers.engine.fields import Fields, title_terms, word_analyzer
 from indexers.errors import InvalidRecord
 from indexers.records import read_content, read_sources
 
@@ -22,6 +22,8 @@ class Maker:
 
     def __init__(self, catalog: Catalog, names: Fields, schema: tantivy.Schema) -> None:
         self._schema = schema
+        self._analyzer = word_analyzer()
+        self._titles = {view: names.title(view) for view in catalog.views}
         self._makers = {view: Documents(catalog, view) for view in catalog.views}
         self._text = {view: {path: names.text_field(path) for path in names.boosts(view)} for view in catalog.views}
         self._facets = {
@@ -32,6 +34,15 @@ class Maker:
     def text(self, view: str, content: Mapping[str, Any]) -> dict[str, list[str]]:
         """The strings at each text path of a view's content."""
         return self._makers[view].text(content)
+
+    def values(self, view: View, place: str) -> dict[str, list[str]]:
+        """What a live view has in the engine's text and facet fields."""
+        document = self._makers[view.view].document(read_content(view, place))
+        text, facets = self._text[view.view], self._facets[view.view]
+        return {
+            **{text[path]: strings for path, strings in document.text.items()},
+            **{facets[path]: values for path, values in document.facets.items()},
+        }
 
     def document(self, view: View, line: bytes, place: str) -> tantivy.Document:
         """The document of a record; a tombstone has nothing that a search could find.
@@ -57,9 +68,14 @@ class Maker:
             text, facets = self._text[view.view], self._facets[view.view]
             for path, strings in document.text.items():
                 found[text[path]] = strings
+            found[fields.WORDS] = [string for strings in document.text.values() for string in strings]
+            found[fields.TITLE] = self._title(document.text.get(self._titles[view.view] or "", []))
             for path, values in document.facets.items():
                 found[facets[path]] = values
         return typed.make_document(found, self._schema)
+
+    def _title(self, strings: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(term for string in strings for term in title_terms(self._analyzer.analyze(string))))
 
     def mark(self, applied_through: int, loaded: int) -> tantivy.Document:
         """The document that holds the watermark, and how much was loaded of an unfinished index."""

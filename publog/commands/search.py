@@ -11,7 +11,7 @@ from rich.text import Text
 from indexers import open_index
 from indexers.dates import Range, parse_range
 from indexers.port import Facet, Highlight, Hit, Query, Results, Sort
-from indexers.query import parse
+from indexers.query import parse, replace
 from indexers.waiting import wait_for
 from publog.options import IndexOption, JsonOption, ViewOption, settings_of
 from publog.settings import UsedWrongly
@@ -44,6 +44,9 @@ def search(
     until: Annotated[str | None, typer.Option(metavar="DATE", help="Dated on this day or earlier.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Hits on a page.")] = 10,
     cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Where the page before ended.")] = None,
+    fuzzy: Annotated[
+        bool, typer.Option("--fuzzy", help="Also find words with a slip in them; exact hits come first.")
+    ] = False,
     at_least: Annotated[
         int | None,
         typer.Option(metavar="OFFSET", min=0, help="Wait until the index reflects this offset: a receipt's, say."),
@@ -68,15 +71,20 @@ def search(
         limit=limit,
         cursor=cursor,
         highlight=True,
+        fuzzy=fuzzy,
+        correct=True,
     )
     with closing(open_index(settings.index)) as opened:
         if at_least is not None:
             wait_for(opened, at_least, wait)
         found = opened.search(asked)
+    meant = replace(query, [(one.match, one.word) for one in found.corrections]) if found.corrections else None
     if json:
-        write_json(_described(found))
+        write_json(_described(found, meant))
     else:
         _show(found)
+        if meant is not None:
+            say(f"did you mean: {meant}")
 
 
 def _day(text: str | None, operator: str) -> Range:
@@ -93,7 +101,7 @@ def _filter(text: str) -> tuple[str, str]:
     return field, value
 
 
-def _described(found: Results) -> dict[str, Any]:
+def _described(found: Results, meant: str | None) -> dict[str, Any]:
     return {
         "total": found.total,
         "applied_through": found.applied_through,
@@ -118,6 +126,7 @@ def _described(found: Results) -> dict[str, Any]:
             }
             for hit in found.hits
         ],
+        "did_you_mean": meant,
     }
 
 

@@ -1,8 +1,9 @@
 """What an endpoint is: one declaration that requests are parsed by and that the OpenAPI description is made from."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl, unquote
 
@@ -15,7 +16,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from publog.keys import Key
-from publog.server.limits import FEEDS_MAX, PARAMETERS_MAX, THREADS_MAX
+from publog.server.limits import FEEDS_MAX, PARAMETERS_MAX, SEARCHES_MIN, THREADS_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import Problem, Unusable
 
@@ -98,6 +99,10 @@ class Call(Generic[P]):
         """Do what blocks where it does not stop the others."""
         return await run_sync(partial(work, *arguments), limiter=self.threads.many)
 
+    async def searching(self, work: Callable[..., R], *arguments: Any) -> R:
+        """Search: as many at a time as there are processors, since more would only take turns and keep each other up."""
+        return await run_sync(partial(work, *arguments), limiter=self.threads.searching)
+
     async def alone(self, work: Callable[..., R], *arguments: Any) -> R:
         """Publish: one request at a time does, and the others wait without a thread of theirs."""
         return await run_sync(partial(work, *arguments), limiter=self.threads.one)
@@ -143,6 +148,7 @@ class Threads:
         self.many = anyio.CapacityLimiter(THREADS_MAX)
         self.one = anyio.CapacityLimiter(1)
         self.feeds = anyio.CapacityLimiter(FEEDS_MAX)
+        self.searching = anyio.CapacityLimiter(max(os.cpu_count() or 1, SEARCHES_MIN))
 
 
 def tagged(call: Call[Any], tag: str, value: Any) -> Reply:
@@ -188,6 +194,7 @@ def parse(endpoint: Endpoint[P], request: Request) -> P:
         raise _explained(error, known) from None
 
 
+@cache
 def _repeatable(parameters: type[Parameters]) -> set[str]:
     info = msgspec.inspect.type_info(parameters)
     assert isinstance(info, msgspec.inspect.StructType)

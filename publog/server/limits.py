@@ -23,6 +23,9 @@ THREADS_MAX: Final = 16
 KEY_RATE: Final = "30000/minute"
 """Requests of a key in a time when it was made without a rate of its own."""
 
+SEARCHES_MIN: Final = 2
+"""Searches at a time where there is one processor, so that a slow one does not keep all others waiting."""
+
 PARAMETERS_MAX: Final = 200
 """Parameters of one request, repeated ones counted each time."""
 

@@ -1,5 +1,6 @@
 """Searching over HTTP."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 
@@ -8,14 +9,31 @@ import orjson
 
 from indexers.dates import Range, parse_range
 from indexers.errors import IndexBehind
-from indexers.limits import CURSOR_CHARACTERS_MAX, FACETS_MAX, FILTERS_MAX, PAGE_SIZE_MAX, QUERY_CHARACTERS_MAX
-from indexers.port import Facet, Hit, Query, Results, Sort
-from indexers.query import parse
+from indexers.limits import (
+    CURSOR_CHARACTERS_MAX,
+    FACETS_MAX,
+    FILTERS_MAX,
+    PAGE_SIZE_MAX,
+    QUERY_CHARACTERS_MAX,
+    RELATED_MAX,
+    SUGGEST_CHARACTERS_MAX,
+    SUGGESTIONS_MAX,
+)
+from indexers.port import Facet, Highlight, Hit, Query, Results, Sort, Typed
+from indexers.query import parse, replace
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.limits import WAIT_SECONDS, WAIT_SECONDS_MAX
 from publog.server.newsroom import Newsroom
-from publog.server.problems import Unusable
+from publog.server.problems import NotThere, Unusable
 
+View = Annotated[str, msgspec.Meta(min_length=1, description="Only this view.")] | msgspec.UnsetType
+Filters = Annotated[
+    tuple[Annotated[str, msgspec.Meta(pattern="^[^:=]+[:=]", examples=["section:world"])], ...],
+    msgspec.Meta(
+        max_length=FILTERS_MAX,
+        description="FIELD:VALUE, exactly; the same field again: or, another field: and.",
+    ),
+]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 _DAY: Final = "a year, month or day as 2026, 2026-11 or 2026-11-23, or a timestamp"
@@ -29,14 +47,15 @@ class SearchParameters(Parameters, frozen=True):
             description='Words, "phrases", OR, -not, (groups), field:value, date:2020..2021; empty: everything.',
         ),
     ] = ""
-    view: Annotated[str, msgspec.Meta(min_length=1, description="Only this view.")] | msgspec.UnsetType = msgspec.UNSET
-    filter: Annotated[
-        tuple[Annotated[str, msgspec.Meta(pattern="^[^:=]+[:=]", examples=["section:world"])], ...],
+    fuzzy: Annotated[
+        bool,
         msgspec.Meta(
-            max_length=FILTERS_MAX,
-            description="FIELD:VALUE, exactly; the same field again: or, another field: and.",
+            description="Also find words with a slip in them: one in 4 to 7 letters, two in more. Exact hits come first; "
+            "what is in quotes, in a field, behind - or has a digit stays exact."
         ),
-    ] = ()
+    ] = False
+    view: View = msgspec.UNSET
+    filter: Filters = ()
     since: Annotated[str, msgspec.Meta(description=f"Dated then or later: {_DAY}.")] | msgspec.UnsetType = msgspec.UNSET
     until: Annotated[str, msgspec.Meta(description=f"Dated then or earlier: {_DAY}.")] | msgspec.UnsetType = (
         msgspec.UNSET
@@ -107,6 +126,75 @@ class Page(msgspec.Struct):
     """For the next page; null on the last."""
     facets: dict[str, list[FacetCount]]
     hits: list[Found]
+    did_you_mean: str | None = None
+    """Where nothing was found: the query with other words in it, which finds something."""
+
+
+class SuggestParameters(Parameters, frozen=True):
+    q: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=SUGGEST_CHARACTERS_MAX,
+            description="What is typed so far: words, of which the last may not be whole yet. Nothing in it is syntax.",
+        ),
+    ] = ""
+    view: View = msgspec.UNSET
+    filter: Filters = ()
+    limit: Annotated[
+        int, msgspec.Meta(ge=1, le=SUGGESTIONS_MAX, description="Completions, and views, to give at most.")
+    ] = 10
+
+
+class CompletedText(msgspec.Struct):
+    """How what was typed may go on."""
+
+    text: str
+    """With the last word made whole, in lower case and without accents."""
+    count: int
+    """Live views that have this word, and the others as a search finds them."""
+
+
+class SuggestedView(msgspec.Struct):
+    """A view that may be meant."""
+
+    view: str
+    uri: str
+    version: int
+    date: str | None
+    highlights: dict[str, Marked]
+    """The title where the text is in it, other texts where not."""
+
+
+class SuggestionList(msgspec.Struct):
+    """What somebody may be about to type, and to find."""
+
+    applied_through: int
+    generation: str
+    completions: list[CompletedText]
+    """Most frequent first."""
+    views: list[SuggestedView]
+    """Those whose title begins so first, then those whose title goes on so, then others; the newest first in each."""
+
+
+class RelatedParameters(Parameters, frozen=True):
+    view: Annotated[str, msgspec.Meta(min_length=1, description="A view of the catalog.")]
+    uri: Annotated[
+        str,
+        msgspec.Meta(description="The view's URI, percent-encoded whole (`/` as %2F).", examples=["news://article/1"]),
+    ]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=RELATED_MAX, description="Views to give at most.")] = 10
+    fields: Annotated[
+        tuple[str, ...], msgspec.Meta(max_length=100, description="Only this field of the content; may be repeated.")
+    ] = ()
+
+
+class RelatedViews(msgspec.Struct):
+    """Views that share telling words and facet values with one."""
+
+    applied_through: int
+    generation: str
+    hits: list[Found]
+    """Of the same view, most like it first."""
 
 
 async def search(call: Call[SearchParameters]) -> Reply:
@@ -122,6 +210,8 @@ async def search(call: Call[SearchParameters]) -> Reply:
         limit=asked.limit,
         cursor=asked.cursor or None,
         highlight=asked.highlight,
+        fuzzy=asked.fuzzy,
+        correct=True,
     )
     if query.since is not None and query.until is not None and query.since >= query.until:
         raise Unusable("until: lies before since", "until")
@@ -130,9 +220,40 @@ async def search(call: Call[SearchParameters]) -> Reply:
     elif asked.wait is not msgspec.UNSET:
         raise Unusable("wait: there is nothing to wait for without at_least", "wait")
     if asked.fields:
-        await call.in_thread(_check_fields, call.newsroom, asked)
-    found = await call.in_thread(call.newsroom.index.search, query)
-    return Reply(_page(found, asked.fields))
+        await call.in_thread(_check_fields, call.newsroom, asked.view or None, asked.fields)
+    return Reply(await call.searching(_searched, call.newsroom, query, asked))
+
+
+def _searched(newsroom: Newsroom, query: Query, asked: SearchParameters) -> bytes:
+    found = newsroom.index.search(query)
+    meant = replace(asked.q, [(one.match, one.word) for one in found.corrections]) if found.corrections else None
+    return msgspec.json.encode(_page(found, asked.fields, meant))
+
+
+async def suggest(call: Call[SuggestParameters]) -> Reply:
+    asked = call.parameters
+    typed = Typed(
+        text=asked.q, view=asked.view or None, filters=[_filter(text) for text in asked.filter], limit=asked.limit
+    )
+    found = await call.searching(call.newsroom.index.suggest, typed)
+    return Reply(
+        SuggestionList(
+            found.applied_through,
+            found.generation,
+            [CompletedText(completion.text, completion.count) for completion in found.completions],
+            [SuggestedView(hit.view, hit.uri, hit.version, _date(hit), _marked(hit.highlights)) for hit in found.hits],
+        )
+    )
+
+
+async def related(call: Call[RelatedParameters]) -> Reply:
+    asked = call.parameters
+    found = await call.searching(call.newsroom.index.related, asked.view, asked.uri, asked.limit)
+    if found is None:
+        raise NotThere(f"there is no view {asked.view} of {asked.uri}")
+    if asked.fields:
+        await call.in_thread(_check_fields, call.newsroom, asked.view, asked.fields)
+    return Reply(RelatedViews(found.applied_through, found.generation, [_hit(hit, asked.fields) for hit in found.hits]))
 
 
 async def _wait(call: Call[Any], offset: int, seconds: float) -> None:
@@ -160,17 +281,17 @@ def _day(name: str, text: str | msgspec.UnsetType, operator: str) -> Range:
         raise Unusable(f"{name}: {text[:100]!r} is no date; write {_DAY}", name) from None
 
 
-def _check_fields(newsroom: Newsroom, asked: SearchParameters) -> None:
+def _check_fields(newsroom: Newsroom, searched: str | None, fields: tuple[str, ...]) -> None:
     with newsroom.reading() as reader:
         catalog = reader.catalog
-    roots = {view.root for name, view in catalog.views.items() if not asked.view or name == asked.view}
+    roots = {view.root for name, view in catalog.views.items() if searched in {None, name}}
     known = {"uri"}.union(*(catalog.kinds[root].record.fields for root in roots))
-    for field in asked.fields:
+    for field in fields:
         if field not in known:
             raise Unusable(f"fields: {field[:100]!r} is in no view that is searched", "fields", sorted(known))
 
 
-def _page(found: Results, fields: tuple[str, ...]) -> Page:
+def _page(found: Results, fields: tuple[str, ...], meant: str | None) -> Page:
     return Page(
         found.total,
         found.applied_through,
@@ -178,6 +299,7 @@ def _page(found: Results, fields: tuple[str, ...]) -> Page:
         found.cursor,
         {field: [FacetCount(*count) for count in counts] for field, counts in found.facets.items()},
         [_hit(hit, fields) for hit in found.hits],
+        meant,
     )
 
 
@@ -186,9 +308,15 @@ def _hit(hit: Hit, fields: tuple[str, ...]) -> Found:
     if fields:
         whole = cast("dict[str, Any]", orjson.loads(content))
         content = orjson.dumps({name: value for name, value in whole.items() if name in fields})
-    date = None if hit.date is None else datetime.fromtimestamp(hit.date, UTC).isoformat().replace("+00:00", "Z")
-    highlights = {path: Marked(one.fragment, list(one.marks)) for path, one in hit.highlights.items()}
-    return Found(hit.view, hit.uri, hit.version, hit.score, date, highlights, msgspec.Raw(content))
+    return Found(hit.view, hit.uri, hit.version, hit.score, _date(hit), _marked(hit.highlights), msgspec.Raw(content))
+
+
+def _date(hit: Hit) -> str | None:
+    return None if hit.date is None else datetime.fromtimestamp(hit.date, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _marked(highlights: Mapping[str, Highlight]) -> dict[str, Marked]:
+    return {path: Marked(one.fragment, list(one.marks)) for path, one in highlights.items()}
 
 
 ENDPOINTS: Final[list[Endpoint[Any]]] = [
@@ -202,5 +330,27 @@ ENDPOINTS: Final[list[Endpoint[Any]]] = [
         SearchParameters,
         scopes=("search",),
         problems=(503,),
-    )
+    ),
+    Endpoint(
+        "GET",
+        "/v1/suggest",
+        "suggest",
+        "Complete what is being typed, and find views that begin so",
+        suggest,
+        {200: ("What somebody may be about to type, and to find", SuggestionList)},
+        SuggestParameters,
+        scopes=("search",),
+        problems=(503,),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/related/{view}/{uri}",
+        "related",
+        "Views that are like one",
+        related,
+        {200: ("Views of the same kind, most like it first", RelatedViews)},
+        RelatedParameters,
+        scopes=("search",),
+        problems=(404, 503),
+    ),
 ]

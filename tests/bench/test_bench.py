@@ -12,10 +12,13 @@ import orjson
 import pytest
 
 from bench import __main__ as command
+from bench import search
 from bench.floor import encode_file, read_schemas
 from bench.measuring import Failed, run
 from bench.rounds import DUCKDB, FLOOR, KINDS, ONE_SHARD, PLAIN_FOLD, PUBLISH, TWO_SHARDS, Bench
 from bench.same import compare
+from bench.search import SearchBench
+from bench.search_asks import Ask
 from tests.support.newsroom import ROOT
 
 MESSAGES = 2_000
@@ -121,3 +124,33 @@ print(cost.peak_process_bytes, cost.peak_sum_bytes)
     told = subprocess.run([sys.executable, "-c", measure], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     process_bytes, sum_bytes = map(int, told.split())
     assert 50_000_000 < process_bytes < 100_000_000 < sum_bytes
+
+
+def test_searches_over_http_are_tantivys_and_are_told_by_kind(tmp_path: Path) -> None:
+    found = SearchBench(tmp_path, stories=150, count=60).measure(1, lambda _: None)
+    assert found.stories >= 150
+    (only,) = found.rounds
+    assert [len(times) for times in only] == [60, 60, 60]
+    assert min(map(min, only)) > 0
+    assert found.ratio > 0
+    assert 0 < found.p99_seconds == max(only.crowded)
+    told = search.show(found)
+    assert all(kind in told for kind in found.kinds)
+    assert "at most 3" in told
+    assert orjson.loads(search.to_json(found))["kinds"] == found.kinds
+
+
+def test_an_answer_that_is_not_tantivys_stops_the_bench() -> None:
+    ask = Ask("one", "fox")
+    good = {"total": 2, "hits": [["a", 1, 2.0], ["b", 1, 1.0]]}
+    search.check([ask], [(0.1, good)], [(0.1, {"total": 2, "hits": [["b", 1, 1.999], ["a", 1, 0.999]]})])
+    for bad in (
+        {**good, "total": 3},
+        {**good, "hits": good["hits"][:1]},
+        {**good, "hits": [["a", 1, 3.0], ["b", 1, 1.0]]},
+    ):
+        with pytest.raises(Failed, match="tantivy found"):
+            search.check([ask], [(0.1, good)], [(0.1, bad)])
+    dated = {"total": 1, "hits": [["a", 1, None]]}
+    with pytest.raises(Failed):
+        search.check([ask], [(0.1, dated)], [(0.1, {"total": 1, "hits": [["b", 1, None]]})])

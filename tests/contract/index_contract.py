@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from assets.catalog import Catalog
 from denormalizer.view import View
-from indexers import Facet, Index, Query, Results, cursors, open_index, parse
+from indexers import Facet, Index, Query, Results, Typed, cursors, open_index, parse
 from indexers.documents import ranks
 from indexers.errors import (
     GenerationMoved,
@@ -58,6 +58,7 @@ from tests.contract.index_newsroom import (
     topic,
     write_part,
 )
+from tests.contract.index_typing_contract import TypingContract
 
 REPOSITORY = Path(__file__).parents[2]
 FACETS = ("section", "priority", "breaking", "tags.name", "name")
@@ -75,7 +76,7 @@ HOSTILE = (
 )  # fmt: skip
 
 
-class IndexContract:
+class IndexContract(TypingContract):
     """For every index. `make_url` gives the URL of a new, never loaded one."""
 
     make_url: Callable[[], str]
@@ -728,6 +729,10 @@ class IndexContract:
             assert index.search(Query(text=parse(text), highlight=True)).total in {0, 1}
         except InvalidQuery as error:
             refused = error
+        with suppress(InvalidQuery):
+            assert len(index.suggest(Typed(text=text)).hits) <= 1
+            assert index.search(Query(text=parse(text), fuzzy=True, correct=True, highlight=True)).total in {0, 1}
+        assert index.related("story", text) is None
         if refused is not None:
             assert refused.position is None or 0 <= refused.position <= len(text)
             assert refused.remedy in str(refused)

@@ -773,6 +773,13 @@ def test_search_finds_ranks_and_counts(indexed: Shell) -> None:
     assert [hit["uri"] for hit in only["hits"]] == [FLOOD]
 
 
+def test_search_puts_up_with_slips_or_says_what_may_be_meant(indexed: Shell) -> None:
+    assert indexed("search", "folod").out == "0 found\ndid you mean: flood\n"
+    assert indexed("search", "folod mill", "--json").json["did_you_mean"] == "flood mill"
+    assert indexed("search", "folod", "--fuzzy").out.startswith("2 found\n")
+    assert indexed("search", "flood", "--json").json["did_you_mean"] is None
+
+
 def test_search_pages_with_a_cursor(indexed: Shell) -> None:
     whole = [hit["uri"] for hit in indexed("search", "--json").json["hits"]]
     assert len(whole) == 3

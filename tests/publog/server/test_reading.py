@@ -38,6 +38,7 @@ def test_a_search_finds_with_everything_around_it(indexed: TestClient) -> None:
         "total": 1,
         "applied_through": 7,
         "cursor": None,
+        "did_you_mean": None,
         "facets": {"byline.name": [{"value": "Ada Lovelace", "count": 1}]},
         "hits": [
             {
