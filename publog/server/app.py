@@ -12,19 +12,45 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from publog.server import content, health, messages, openapi, search
+from publog.server import (
+    backfills,
+    content,
+    dead_letters,
+    health,
+    key_ring,
+    log,
+    messages,
+    openapi,
+    pages,
+    search,
+    status,
+)
 from publog.server.admission import admit
+from publog.server.cross_site import refuse_cross_site
 from publog.server.door import Door, exchange_of, faults
 from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
+from publog.server.pages.layout import problem_page, takes_pages
+from publog.server.session import signed_in
 from publog.server.problems import fault, of_status, problem_of
 
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
     """Every endpoint there is."""
-    endpoints = [*health.endpoints(metrics), *messages.ENDPOINTS, *search.ENDPOINTS, *content.ENDPOINTS]
-    return [*endpoints, openapi.endpoint(endpoints)]
+    endpoints = [
+        *health.endpoints(metrics),
+        *messages.ENDPOINTS,
+        *search.ENDPOINTS,
+        *content.ENDPOINTS,
+        *status.ENDPOINTS,
+        *log.ENDPOINTS,
+        *backfills.ENDPOINTS,
+        *dead_letters.ENDPOINTS,
+        *key_ring.ENDPOINTS,
+        *pages.FEEDS,
+    ]
+    return [*endpoints, openapi.endpoint(endpoints), *pages.PAGES]
 
 
 def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
@@ -57,7 +83,9 @@ def _answering(
         exchange = exchange_of(request.scope)
         exchange.route = endpoint.path
         try:
-            admitted = partial(admit, newsroom.keys, request, endpoint.scopes, is_loopback=is_loopback)
+            refuse_cross_site(request)
+            shown = signed_in(newsroom.sessions, request) if endpoint.is_page or request.method != "POST" else request
+            admitted = partial(admit, newsroom.keys, shown, endpoint.scopes, is_loopback=is_loopback)
             key = await run_sync(admitted, limiter=threads.many)
             exchange.key = None if key is None else key.id
             call = Call(newsroom, request, parse(endpoint, request), threads, key)
@@ -67,6 +95,8 @@ def _answering(
             if problem is None:
                 faults.exception("request %s", exchange.request_id)
                 problem = fault()
+            if endpoint.is_page and takes_pages(request):
+                return problem_page(problem, request, exchange.request_id)
             return problem.response(exchange.request_id)
 
     return answer
@@ -79,4 +109,5 @@ async def _plain_problem(request: Request, error: Exception) -> Response:
         405: f"This path does not take {request.method}.",
     }
     problem = of_status(error.status_code, details.get(error.status_code, error.detail), error.headers)
-    return problem.response(exchange_of(request.scope).request_id)
+    request_id = exchange_of(request.scope).request_id
+    return problem_page(problem, request, request_id) if takes_pages(request) else problem.response(request_id)

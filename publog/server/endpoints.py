@@ -96,6 +96,8 @@ class Endpoint(Generic[P]):
     problems: tuple[int, ...] = ()
     """Statuses of errors that only this one has."""
     media_type: str = JSON_TYPE
+    is_page: bool = False
+    """For people: its errors are pages too, it takes who signed in for who shows the key, and no program needs to know it."""
 
     @property
     def in_path(self) -> list[str]:
@@ -103,7 +105,7 @@ class Endpoint(Generic[P]):
 
     @property
     def in_query(self) -> list[str]:
-        return [name for name in self.parameters.__struct_fields__ if name not in self.in_path]
+        return [name for name in self.parameters.__struct_encode_fields__ if name not in self.in_path]
 
 
 class Threads:

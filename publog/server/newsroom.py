@@ -17,6 +17,8 @@ from indexers.port import Index
 from pipeline.as_of import LogViews
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from publog.keys import KEYS_FILE, Keys
+from publog.server.backfill_work import BackfillWork
+from publog.server.session import Sessions
 from publog.server.timeline import Timeline
 from publog.settings import Settings
 
@@ -74,6 +76,8 @@ class Newsroom:
         self._held = Holding(settings.home / HELD_FILE)
         self._letters = DeadLetters(settings.home / DEAD_LETTERS_FILE)
         self.timeline = Timeline(lambda: self.index.info().applied_through)
+        self.backfill = BackfillWork(settings)
+        self.sessions = Sessions()
         self._idle: list[Reader] = []
         self._lending = Lock()
         self._looking = Lock()
@@ -150,6 +154,7 @@ class Newsroom:
 
     def close(self) -> None:
         """Release what is open. Nothing may be lent any more."""
+        self.backfill.close()
         self.timeline.close()
         lent = [kept[0] for kept in (self._publisher, self._folded) if kept is not None]
         for reader in (*self._idle, *lent):
