@@ -32,8 +32,8 @@ from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
 from publog.server.pages.layout import problem_page, takes_pages
-from publog.server.session import signed_in
 from publog.server.problems import fault, of_status, problem_of
+from publog.server.session import signed_in
 
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:

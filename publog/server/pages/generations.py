@@ -39,6 +39,7 @@ async def _page(call: Call[Any], problem: ProblemDocument | None = None, status:
     found: Generations = (await ask(call, backfills.generations, Parameters())).value
     backfill: BackfillDocument = (await ask(call, backfills.backfill, Parameters())).value
     work = backfill.work
+    answer: Any = None if work is None else work.answer
     is_running = backfill.at_work or (work is not None and work.is_running)
     return await page(
         call,
@@ -49,9 +50,8 @@ async def _page(call: Call[Any], problem: ProblemDocument | None = None, status:
         work=work,
         is_running=is_running,
         phase=None if backfill.backfill is None else backfill.backfill.phase,
-        report=work.answer
-        if work is not None and isinstance(work.answer, dict) and "watermark" in work.answer
-        else None,
+        # Other steps answer something else.
+        report=answer if isinstance(answer, dict) and "watermark" in answer else None,
         problem=problem,
         can_roll_back=sum(one.state != "unfinished" for one in found.generations) > 1,
     )

@@ -15,8 +15,8 @@ from assets.errors import InvalidUri
 from assets.model import check_uri
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply, Scope
 from publog.server.pages.moments import moment
-from publog.server.session import COOKIE, cookie
 from publog.server.problems import Problem, problem_of
+from publog.server.session import COOKIE, cookie
 from publog.server.status import status_of
 
 HTML: Final = "text/html"
@@ -188,9 +188,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(asset_path=asset_path, view_path=view_path, segment=segment, moment=moment)
-    environment.globals.update(marked=_marked)
-    environment.tests.update(uri=is_uri)
+    filters: dict[str, Any] = {
+        "asset_path": asset_path,
+        "marked": _marked,
+        "moment": moment,
+        "segment": segment,
+        "view_path": view_path,
+    }
+    environment.filters.update(filters)
+    environment.tests["uri"] = is_uri
     for name in environment.list_templates():
         environment.get_template(name)
     return environment

@@ -40,37 +40,31 @@ def _fields(record: Mapping[str, Any], named: dict[str, Any], depth: int) -> Ite
     for field in record["fields"]:
         type_ = field["type"]
         inner = _inner(type_, named)
-        is_record = isinstance(inner, dict) and inner.get("type") == "record" and depth < _DEPTH_MAX
+        record_in = inner if inner.get("type") == "record" and depth < _DEPTH_MAX else None
         yield FieldHelp(
             field["name"],
             _type(type_, named),
             field.get("doc", ""),
             "default" not in field,
             orjson.dumps(field["default"]).decode() if "default" in field else "",
-            tuple(inner.get("symbols", ())) if isinstance(inner, dict) else (),
-            tuple(_fields(cast("dict[str, Any]", inner), named, depth + 1)) if is_record else (),
+            tuple(inner.get("symbols", ())),
+            () if record_in is None else tuple(_fields(record_in, named, depth + 1)),
         )
 
 
-def _inner(type_: Any, named: dict[str, Any]) -> Any:
-    """What stands in a field once nulls and arrays are looked through."""
-    match type_:
-        case str():
-            return named.get(type_.rpartition(".")[2], type_)
-        case list():
-            others = [branch for branch in cast("list[Any]", type_) if branch != "null"]
-            return _inner(others[0], named) if len(others) == 1 else type_
-        case {"type": "array", "items": items}:
-            return _inner(items, named)
-        case {"type": "map", "values": values}:
-            return _inner(values, named)
-        case {"name": str() as name}:
-            named[name.rpartition(".")[2]] = type_
-            return type_
-        case {"type": inner} if "logicalType" not in type_:
-            return _inner(inner, named)
-        case _:
-            return type_
+def _inner(type_: Any, named: dict[str, Any]) -> dict[str, Any]:
+    """What stands in a field once nulls and arrays are looked through, where that has a description of its own."""
+    if isinstance(type_, str):
+        return named.get(type_.rpartition(".")[2], {})
+    if isinstance(type_, list):
+        others = [branch for branch in cast("list[Any]", type_) if branch != "null"]
+        return _inner(others[0], named) if len(others) == 1 else {}
+    schema: dict[str, Any] = type_
+    if "name" in schema:
+        named[schema["name"].rpartition(".")[2]] = schema
+        return schema
+    inner = schema.get("items", schema.get("values"))
+    return {} if inner is None else _inner(inner, named)
 
 
 def _type(type_: Any, named: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The front page: search, with facets to click on and highlights."""
 
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple, cast, get_args
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,7 +17,6 @@ from publog.server.search import Found, Page, SearchParameters, search
 STORIES: Final = "headline"
 """The field that makes a view a story's, which has a page for readers."""
 
-_FACETS_SHOWN_MAX: Final = 6
 _SORTS: Final = {"relevance": "Best match", "newest": "Newest first", "oldest": "Oldest first"}
 
 
@@ -37,7 +36,7 @@ class Choice(NamedTuple):
     """A value of a facet."""
 
     value: str
-    count: int
+    documents: int
     is_chosen: bool
     link: str
 
@@ -163,7 +162,8 @@ def _shown(hit: Found) -> Shown:
 
 
 def _records(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    items = cast("list[Any]", value) if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict)]
 
 
 PAGES: Final[list[Endpoint[Any]]] = [endpoint("/", "Search", front, SearchPage)]

@@ -28,12 +28,10 @@ def titles_in(content: object) -> dict[str, str]:
 def _records(value: object) -> Iterator[Mapping[str, Any]]:
     pending = [value]
     while pending:
-        match pending.pop():
-            case dict() as record:
-                record = cast("dict[str, Any]", record)
-                yield record
-                pending.extend(record.values())
-            case list() as items:
-                pending.extend(cast("list[Any]", items))
-            case _:
-                pass
+        one = pending.pop()
+        if isinstance(one, dict):
+            record = cast("dict[str, Any]", one)
+            yield record
+            pending.extend(record.values())
+        elif isinstance(one, list):
+            pending.extend(cast("list[Any]", one))
