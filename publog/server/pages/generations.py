@@ -58,6 +58,6 @@ async def _page(call: Call[Any], problem: ProblemDocument | None = None, status:
 
 
 PAGES: Final[list[Endpoint[Any]]] = [
-    endpoint(PATH, "Generations", show, scope="admin"),
-    endpoint(PATH, "Generations", act, scope="admin", posts=True),
+    endpoint(PATH, "Generations", show, scopes=("admin",)),
+    endpoint(PATH, "Generations", act, scopes=("admin",), posts=True),
 ]

@@ -53,6 +53,6 @@ async def _page(
 
 
 PAGES: Final[list[Endpoint[Any]]] = [
-    endpoint(PATH, "Keys", show, scope="admin"),
-    endpoint(PATH, "Keys", change, scope="admin", posts=True),
+    endpoint(PATH, "Keys", show, scopes=("admin",)),
+    endpoint(PATH, "Keys", change, scopes=("admin",), posts=True),
 ]

@@ -57,31 +57,34 @@ def _catalog(call: Call[Any]) -> Catalog:
         return reader.catalog
 
 
-async def page(
-    call: Call[Any], template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
-) -> Reply:
+async def page(call: Call[Any], template: str, *, status: int = 200, has_strip: bool = True, **values: Any) -> Reply:
     """A page in the frame."""
-    return await call.in_thread(_page, call, template, status, headers or {}, values)
+    return await call.in_thread(_page, call, template, status, values, has_strip=has_strip)
 
 
-def _page(call: Call[Any], template: str, status: int, headers: Mapping[str, str], values: Mapping[str, Any]) -> Reply:
+def _page(call: Call[Any], template: str, status: int, values: Mapping[str, Any], *, has_strip: bool) -> Reply:
     try:
-        standing = status_of(call)
+        standing = status_of(call) if has_strip else None
     except Exception as error:
         # The strip is missing where what it tells of can't be read now.
         if problem_of(error) is None:
             raise
         standing = None
-    sees_all = call.key is None or call.key.allows("admin")
     text = _ENVIRONMENT.get_template(template).render(
         standing=standing,
-        sees_all=sees_all,
+        sees_all=may(call, "admin"),
+        follows=may(call, "search"),
         key=call.key,
         is_signed_in=COOKIE in call.request.cookies,
         path=call.request.scope["path"],
         **values,
     )
-    return html(text, status, headers)
+    return html(text, status)
+
+
+def may(call: Call[Any], scope: Scope) -> bool:
+    """Whether who asks may do this too: what the page asks of an endpoint is not asked of its door again."""
+    return call.key is None or call.key.allows(scope)
 
 
 def html(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -108,6 +111,7 @@ def problem_page(problem: Problem, request: Request, request_id: str) -> Respons
     text = _ENVIRONMENT.get_template("problem.html.j2").render(
         standing=None,
         sees_all=False,
+        follows=False,
         key=None,
         is_signed_in=False,
         path=request.scope["path"],
@@ -122,7 +126,7 @@ def endpoint(
     name: str,
     handle: Any,
     parameters: type[Parameters] = Parameters,
-    scope: Scope | None = "search",
+    scopes: tuple[Scope, ...] = ("search",),
     *,
     posts: bool = False,
 ) -> Endpoint[Any]:
@@ -135,7 +139,7 @@ def endpoint(
         handle,
         {200: ("A page", bytes)},
         parameters,
-        () if scope is None else (scope,),
+        scopes,
         media_type=HTML,
         is_page=True,
     )

@@ -43,6 +43,6 @@ def _shown(value: bytes) -> str:
 
 
 PAGES: Final[list[Endpoint[Any]]] = [
-    endpoint(PATH, "DeadLetters", show, scope="admin"),
-    endpoint(PATH, "DeadLetters", replay, scope="admin", posts=True),
+    endpoint(PATH, "DeadLetters", show, scopes=("admin",)),
+    endpoint(PATH, "DeadLetters", replay, scopes=("admin",), posts=True),
 ]

@@ -18,7 +18,7 @@ from publog.server.content import AssetParameters, DiffParameters
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.messages import Published, PublishParameters, ReceiptParameters, publish_text
 from publog.server.pages.forms import form_of
-from publog.server.pages.layout import ask, asset_path, catalog_of, endpoint, page, redirect, segment
+from publog.server.pages.layout import ask, asset_path, catalog_of, endpoint, may, page, redirect, segment
 from publog.server.pages.schema_help import blank_of, help_of
 from publog.server.problems import Place, Problem, ProblemDocument, problem_of
 
@@ -63,6 +63,10 @@ async def edit(call: Call[PublishPage]) -> Reply:
     if not uri:
         form = PublishForm(data=_pretty(_blank(catalog, asked.kind)), expect=str(NEVER), nonce=token_hex(8))
         return await _form(call, catalog, form, kind=asked.kind)
+    if not may(call, "search"):
+        # Who may publish and not read begins with nothing, and publishes whatever is there.
+        form = PublishForm(uri, _pretty(_blank(catalog, _kind(uri))), nonce=token_hex(8))
+        return await _form(call, catalog, form)
     form = PublishForm(uri, expect=str(NEVER), nonce=token_hex(8))
     try:
         document: content.AssetDocument = (await ask(call, content.asset, AssetParameters(uri))).value
@@ -161,7 +165,12 @@ async def _conflict(
     call: Call[Any], form: PublishForm, problem: ProblemDocument
 ) -> tuple[content.AssetDocument | None, content.Difference | None]:
     """What is there now, and what changed since the form was loaded, where that is the problem."""
-    if not problem.type.endswith(":conflict") or problem.offset is None or problem.offset < 0:
+    if (
+        not problem.type.endswith(":conflict")
+        or problem.offset is None
+        or problem.offset < 0
+        or not may(call, "search")
+    ):
         return None, None
     uri = form.uri.strip()
     try:
@@ -232,7 +241,7 @@ def _pretty(data: Any) -> str:
 
 
 PAGES: Final[list[Endpoint[Any]]] = [
-    endpoint("/pages/publish", "Publish", edit, PublishPage),
-    endpoint("/pages/publish", "Publish", send, PublishPage, "publish", posts=True),
-    endpoint("/pages/receipts/{id}", "Receipt", receipt, ReceiptPage),
+    endpoint("/pages/publish", "Publish", edit, PublishPage, ("search", "publish")),
+    endpoint("/pages/publish", "Publish", send, PublishPage, ("publish",), posts=True),
+    endpoint("/pages/receipts/{id}", "Receipt", receipt, ReceiptPage, ("search", "publish")),
 ]

@@ -17,7 +17,7 @@ class SignInForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def show(call: Call[Parameters]) -> Reply:
-    return await page(call, "sign-in.html.j2", is_wrong=False)
+    return await page(call, "sign-in.html.j2", has_strip=False, is_wrong=False)
 
 
 async def sign_in(call: Call[Parameters]) -> Reply:
@@ -25,7 +25,7 @@ async def sign_in(call: Call[Parameters]) -> Reply:
     text = form.key.strip()
     found = await call.in_thread(call.newsroom.keys.find, text)
     if found is None:
-        return await page(call, "sign-in.html.j2", status=401, is_wrong=True)
+        return await page(call, "sign-in.html.j2", status=401, has_strip=False, is_wrong=True)
     sessions = call.newsroom.sessions
     sessions.end(call.request.cookies.get(COOKIE, ""))
     return redirect("/", cookie(call.request, sessions.begin(text)))
@@ -37,7 +37,7 @@ async def sign_out(call: Call[Parameters]) -> Reply:
 
 
 PAGES: Final[list[Endpoint[Any]]] = [
-    endpoint(PATH, "SignIn", show, scope=None),
-    endpoint(PATH, "SignIn", sign_in, scope=None, posts=True),
-    endpoint("/pages/sign-out", "SignOut", sign_out, scope=None, posts=True),
+    endpoint(PATH, "SignIn", show, scopes=()),
+    endpoint(PATH, "SignIn", sign_in, scopes=(), posts=True),
+    endpoint("/pages/sign-out", "SignOut", sign_out, scopes=(), posts=True),
 ]

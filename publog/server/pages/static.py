@@ -25,4 +25,4 @@ async def show(call: Call[StaticFile]) -> Reply:
     return Reply(reply.value, reply.status, reply.headers, _TYPES[name.rpartition(".")[2]])
 
 
-PAGES: Final[list[Endpoint[Any]]] = [endpoint("/pages/static/{name}", "File", show, StaticFile, None)]
+PAGES: Final[list[Endpoint[Any]]] = [endpoint("/pages/static/{name}", "File", show, StaticFile, ())]
