@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -59,7 +60,7 @@ def _catalog(call: Call[Any]) -> Catalog:
 
 async def page(call: Call[Any], template: str, *, status: int = 200, has_strip: bool = True, **values: Any) -> Reply:
     """A page in the frame."""
-    return await call.in_thread(_page, call, template, status, values, has_strip=has_strip)
+    return await call.in_thread(partial(_page, call, template, status, values, has_strip=has_strip))
 
 
 def _page(call: Call[Any], template: str, status: int, values: Mapping[str, Any], *, has_strip: bool) -> Reply:
