@@ -1,5 +1,8 @@
 """200 strings that mean harm: to a page, a template, an address, an engine's syntax, a terminal, an encoding."""
 
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
 from itertools import cycle, islice
 from typing import Final
 
@@ -196,16 +199,20 @@ def hostile_strings(count: int = 200) -> list[str]:
 _AROUND: Final = [("Ferry is back ", " at noon"), ('"', '"'), ("<b>", "</b>"), ("\n", "\n"), ("<!-- ", " -->")]
 
 
-def fill(schema: Json, text: str, references: dict[str, str]) -> Json:
-    """A value of an Avro type that has the text wherever one may stand; references lead where they are told to."""
+def fill(schema: Json, texts: Iterator[str], references: dict[str, str], repeat: int = 1) -> Json:
+    """A value of an Avro type with the next text wherever one may stand; references lead where they are told to.
+
+    Arrays have so many items.
+    """
     match schema:
         case {"type": "record", "fields": fields}:
-            return {field["name"]: fill(field["type"], text, references) for field in fields}
+            return {field["name"]: fill(field["type"], texts, references, repeat) for field in fields}
+        case {"type": "array", "items": {"logicalType": _} as items}:
+            return [one for one in [fill(items, texts, references)] if one is not None]
         case {"type": "array", "items": items}:
-            one = fill(items, text, references)
-            return [] if one is None else [one]
+            return [fill(items, texts, references) for _ in range(repeat)]
         case {"type": "map", "values": values}:
-            return {text: fill(values, text, references)}
+            return {next(texts): fill(values, texts, references)}
         case {"type": "enum", "symbols": symbols}:
             return symbols[0]
         case {"logicalType": "asset-ref", "kinds": kinds}:
@@ -215,16 +222,52 @@ def fill(schema: Json, text: str, references: dict[str, str]) -> Json:
         case {"logicalType": _}:
             return TIME
         case {"type": inner}:
-            return fill(inner, text, references)
+            return fill(inner, texts, references)
         case list():
-            return next(
-                (made for one in schema if one != "null" and (made := fill(one, text, references)) is not None), None
-            )
+            return fill(next(one for one in schema if one != "null"), texts, references, repeat)
         case "string":
-            return text
+            return next(texts)
         case "boolean":
             return True
-        case "int" | "long" | "float" | "double":
-            return 7
         case _:
-            return None
+            return 7
+
+
+class Lint(HTMLParser):
+    """What no page may have, whatever it shows."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+        self.headings = 0
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.headings += tag == "h1"
+        is_ours = given.get("src") == "/pages/static/pages.js" or given.get("type") == "application/ld+json"
+        if (
+            tag not in _TAGS
+            or (tag == "script" and not is_ours)
+            or (tag == "meta" and given.get("http-equiv", "") not in _METAS)
+        ):
+            self.wrong.append(f"<{tag} {given}>")
+        for name, value in given.items():
+            if not _ATTRIBUTE.fullmatch(name) or (name in ("href", "src", "action") and not _ADDRESS.match(value)):
+                self.wrong.append(f"<{tag} {name}={value!r}>")
+
+
+_TAGS: Final = frozenset(
+    "a abbr article aside b bdi blockquote body br button caption cite code dd del details div dl dt em fieldset"
+    " figcaption figure footer form h1 h2 h3 head header html i img input ins label legend li link main mark meta nav"
+    " noscript ol option p pre progress q s script section select small span strong style sub summary sup table tbody td"
+    " textarea th thead time title tr ul".split()
+)
+_METAS: Final = frozenset({"", "refresh", "Content-Security-Policy"})
+_ATTRIBUTE: Final = re.compile(
+    r"(aria|data)-[a-z]+|action|alt|autocapitalize|autocomplete|charset|checked|class|content|crossorigin|datetime|dir|for"
+    r"|height|hidden|href|http-equiv|id|lang|max|method|name|placeholder|property|rel|required|role|rows|scope|selected|size"
+    r"|spellcheck|src|step|tabindex|title|type|value|width"
+)
+_ADDRESS: Final = re.compile(r"(?![\s\x00-\x20]*[a-z][a-z0-9+.\-]*:)(?!//)|https?:|mailto:", re.IGNORECASE)
