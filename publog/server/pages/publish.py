@@ -18,7 +18,7 @@ from publog.server.content import AssetParameters, DiffParameters
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.messages import Published, PublishParameters, ReceiptParameters, publish_text
 from publog.server.pages.forms import form_of
-from publog.server.pages.layout import ask, asset_path, catalog_of, endpoint, may, page, redirect, segment
+from publog.server.pages.layout import ask, catalog_of, endpoint, may, page, redirect, segment
 from publog.server.pages.schema_help import blank_of, help_of
 from publog.server.problems import Place, Problem, ProblemDocument, problem_of
 
@@ -191,7 +191,9 @@ async def _form(
     kind: str = "",
     problem: ProblemDocument | None = None,
     status: int = 200,
-    **values: Any,
+    tried: Published | None = None,
+    present: content.AssetDocument | None = None,
+    changed: content.Difference | None = None,
 ) -> Reply:
     kind = kind or _kind(form.uri.strip())
     faults = [] if problem is None else _faults(problem)
@@ -208,9 +210,10 @@ async def _form(
         faulty={fault.top for fault in faults},
         is_conflict=problem is not None and problem.type.endswith(":conflict"),
         own_path="/pages/publish",
-        asset_path=asset_path,
         unset=msgspec.UNSET,
-        **{"tried": None, "present": None, "changed": None, **values},
+        tried=tried,
+        present=present,
+        changed=changed,
     )
 
 
