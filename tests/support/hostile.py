@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.parser import HTMLParser
 from itertools import cycle, islice
 from typing import Final
@@ -233,19 +234,24 @@ def fill(schema: Json, texts: Iterator[str], references: dict[str, str], repeat:
             return 7
 
 
-class Lint(HTMLParser):
-    """What no page may have, whatever it shows."""
+def wrong_in(page: str) -> set[str]:
+    """The tags of a page that it may not have, whatever it shows. Where all is escaped, a tag ends at the first `>`."""
+    return {wrong for tag in {*_TAG.findall(page)} for wrong in _wrong(tag)}
 
-    def __init__(self, page: str) -> None:
+
+@cache
+def _wrong(tag: str) -> tuple[str, ...]:
+    return tuple(_Lint(tag).wrong)
+
+
+class _Lint(HTMLParser):
+    def __init__(self, tag: str) -> None:
         super().__init__()
         self.wrong: list[str] = []
-        self.headings = 0
-        self.feed(page)
-        self.close()
+        self.feed(tag)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        self.headings += tag == "h1"
         is_ours = given.get("src") == "/pages/static/pages.js" or given.get("type") == "application/ld+json"
         if (
             tag not in _TAGS
@@ -258,6 +264,7 @@ class Lint(HTMLParser):
                 self.wrong.append(f"<{tag} {name}={value!r}>")
 
 
+_TAG: Final = re.compile(r"<[a-z!?][^>]*>?", re.IGNORECASE)
 _TAGS: Final = frozenset(
     [
         "a",

@@ -16,6 +16,7 @@ from assets.model import NEVER, check_uri, rfc3339
 from publog.server import content, messages
 from publog.server.content import AssetParameters, DiffParameters
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
+from publog.server.log import entries_at
 from publog.server.messages import Published, PublishParameters, ReceiptParameters, publish_text
 from publog.server.pages.forms import form_of
 from publog.server.pages.layout import ask, catalog_of, endpoint, may, page, redirect, segment
@@ -117,7 +118,10 @@ async def send(call: Call[PublishPage]) -> Reply:
 
 async def receipt(call: Call[ReceiptPage]) -> Reply:
     tracked: messages.Tracked = (await ask(call, messages.receipt, ReceiptParameters(call.parameters.id))).value
-    return await page(call, "receipt.html.j2", tracked=tracked)
+    op = "publish"
+    if tracked.offset is not None:
+        op = (await call.in_thread(entries_at, call.newsroom, [tracked.offset]))[tracked.offset].op
+    return await page(call, "receipt.html.j2", tracked=tracked, op=op)
 
 
 def _as(call: Call[Any], parameters: Parameters) -> Call[Any]:

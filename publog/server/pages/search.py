@@ -17,6 +17,8 @@ from publog.server.search import Found, Page, SearchParameters, search
 STORIES: Final = "headline"
 """The field that makes a view a story's, which has a page for readers."""
 
+_FRAGMENTS_MAX: Final = 3
+_LINE_CHARACTERS_MIN: Final = 60
 _SORTS: Final = {"relevance": "Best match", "newest": "Newest first", "oldest": "Oldest first"}
 
 
@@ -154,9 +156,11 @@ def _shown(hit: Found) -> Shown:
             title = marked
             del highlights[path]
             break
-    lines: list[Any] = list(highlights.values())[:3]
-    if not lines and isinstance(summary := content.get("summary") or content.get("description"), str):
-        lines = [summary]
+    lines: list[Any] = list(highlights.values())[:_FRAGMENTS_MAX]
+    summary = content.get("summary") or content.get("description")
+    if isinstance(summary, str) and sum(len(line.fragment) for line in lines) < _LINE_CHARACTERS_MIN:
+        # A name that fits says little of what the story is about.
+        lines.insert(0, summary)
     names = [name for byline in _records(content.get("bylines")) if isinstance(name := byline.get("name"), str)]
     return Shown(hit, title, lines, ", ".join(names))
 

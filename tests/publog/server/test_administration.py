@@ -55,27 +55,27 @@ def test_the_status_says_how_it_is(indexed: TestClient, client: TestClient) -> N
     assert client.get("/v1/status").json()["generation"] == ""
 
 
-def test_a_generation_is_built_switched_to_and_back_from(own: TestClient) -> None:
+def test_a_generation_is_built_and_removed(own: TestClient) -> None:
     (before,) = own.get("/v1/generations").json()["generations"]
     assert (before["state"], before["applied_through"]) == ("searched", 7)
     assert step(own, "/v1/backfill/start")["code"] == 0
     about = own.get("/v1/backfill").json()
     assert about["backfill"]["phase"] == "built"
     assert about["backfill"]["applied_through"] == 7
-    assert step(own, "/v1/backfill/cutover")["code"] == 0
-    assert own.get("/v1/backfill").json()["current"] == about["backfill"]["generation"]
-    assert step(own, "/v1/backfill/rollback")["code"] == 0
-    assert own.get("/v1/backfill").json()["current"] == before["name"]
-    states = [one["state"] for one in own.get("/v1/generations").json()["generations"]]
-    assert states == ["searched", "complete"]
+    assert [one["state"] for one in own.get("/v1/generations").json()["generations"]] == ["searched", "complete"]
+    assert step(own, f"/v1/generations/{about['backfill']['generation']}/remove")["code"] == 0
+    assert own.get("/v1/generations").json()["generations"] == [before]
+    assert own.get("/v1/backfill").json()["backfill"] is None
 
 
-def test_a_step_that_can_not_be_taken_says_why(own: TestClient) -> None:
-    work = step(own, "/v1/backfill/cutover")
+@pytest.mark.parametrize(
+    ("name", "why"), [("cutover", "there is no backfill to go on with"), ("rollback", "there is no former generation")]
+)
+def test_a_step_that_can_not_be_taken_says_why(own: TestClient, name: str, why: str) -> None:
+    work = step(own, f"/v1/backfill/{name}")
     assert work["code"] not in (0, None)
-    assert "there is no backfill to go on with" in " ".join(work["lines"])
-    page = own.get("/pages/generations", headers={"Accept": "text/html"}).text
-    assert "there is no backfill to go on with" in page
+    assert why in " ".join(work["lines"])
+    assert why in own.get("/pages/generations", headers={"Accept": "text/html"}).text
     check_problem(own.post("/v1/backfill/destroy"), 422, "invalid-parameter")
     check_problem(own.post("/v1/generations/none/remove"), 404, "not-found")
 
