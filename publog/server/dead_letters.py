@@ -49,8 +49,7 @@ def _letters(call: Call[Any]) -> Letters:
 
 
 async def replay(call: Call[Any]) -> Reply:
-    # It may wait for the stream, and no second one has anything to do meanwhile.
-    return Reply(await call.alone(_replay, call))
+    return Reply(await call.in_thread(_replay, call))
 
 
 def _replay(call: Call[Any]) -> Replayed:

@@ -74,6 +74,7 @@ def _page(call: Call[Any], template: str, status: int, values: Mapping[str, Any]
     text = _ENVIRONMENT.get_template(template).render(
         standing=standing,
         sees_all=may(call, "admin"),
+        publishes=may(call, "publish"),
         follows=may(call, "search"),
         key=call.key,
         is_signed_in=COOKIE in call.request.cookies,
@@ -111,7 +112,9 @@ def problem_page(problem: Problem, request: Request, request_id: str) -> Respons
         headers |= cookie(request, "")
     text = _ENVIRONMENT.get_template("problem.html.j2").render(
         standing=None,
-        sees_all=False,
+        # What is known of who asks stands in the problem: it may be that nothing is.
+        sees_all=True,
+        publishes=True,
         follows=False,
         key=None,
         is_signed_in=False,

@@ -40,6 +40,8 @@ class PublishForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: str = ""
     expect: str = ""
     """The version that was loaded, -1 for none; empty for whatever there is."""
+    loaded: str = ""
+    """The URI that it was loaded from: what is sent under another one must be new."""
     nonce: str = ""
     """Of the form: sending the same text from it again publishes it once."""
     references: Literal["", "reject", "hold", "allow"] = ""
@@ -66,9 +68,9 @@ async def edit(call: Call[PublishPage]) -> Reply:
         return await _form(call, catalog, form, kind=asked.kind)
     if not may(call, "search"):
         # Who may publish and not read begins with nothing, and publishes whatever is there.
-        form = PublishForm(uri, _pretty(_blank(catalog, _kind(uri))), nonce=token_hex(8))
+        form = PublishForm(uri, _pretty(_blank(catalog, _kind(uri))), loaded=uri, nonce=token_hex(8))
         return await _form(call, catalog, form)
-    form = PublishForm(uri, expect=str(NEVER), nonce=token_hex(8))
+    form = PublishForm(uri, expect=str(NEVER), loaded=uri, nonce=token_hex(8))
     try:
         document: content.AssetDocument = (await ask(call, content.asset, AssetParameters(uri))).value
         form = msgspec.structs.replace(
@@ -136,7 +138,9 @@ def _message(form: PublishForm) -> tuple[bytes, str]:
     """
     uri = form.uri.strip()
     action = "publish" if form.action in ("check", "overwrite") else form.action
-    expect = form.present if form.action == "overwrite" else form.expect
+    expect = form.expect if uri == form.loaded else str(NEVER)
+    if form.action == "overwrite":
+        expect = form.present
     # The same text sent again from the same form is the same message, and another text never is.
     text = orjson.dumps([form.nonce, uri, action, expect, form.data])
     digest = blake2b(text, digest_size=12)
@@ -182,7 +186,7 @@ async def _conflict(
     except Problem:
         present = None
     changed = None
-    if form.expect.isascii() and form.expect.isdigit():
+    if uri == form.loaded and form.expect.isascii() and form.expect.isdigit():
         changed = (await ask(call, content.diff, DiffParameters(uri, int(form.expect), problem.offset))).value
     return present, changed
 
@@ -213,6 +217,7 @@ async def _form(
         faults=faults,
         faulty={fault.top for fault in faults},
         is_conflict=problem is not None and problem.type.endswith(":conflict"),
+        is_loaded=form.loaded == form.uri.strip() and form.expect not in ("", str(NEVER)),
         own_path="/pages/publish",
         unset=msgspec.UNSET,
         tried=tried,

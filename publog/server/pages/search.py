@@ -7,6 +7,7 @@ import msgspec
 import orjson
 
 from assets.catalog import Catalog
+from indexers.limits import FACETS_MAX
 from indexers.port import Sort
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.pages.layout import ask, catalog_of, endpoint, page
@@ -116,7 +117,7 @@ def _query(asked: SearchPage, facets: list[str]) -> SearchParameters:
 def _facets(catalog: Catalog, view: str) -> list[str]:
     """Those of the view that is searched, or of all, the catalog's first ones first."""
     views = [catalog.views[view]] if view else catalog.views.values()
-    return list(dict.fromkeys(facet for one in views for facet in one.search.facets))
+    return list(dict.fromkeys(facet for one in views for facet in one.search.facets))[:FACETS_MAX]
 
 
 def _choices(asked: SearchPage, field: str, found: Page) -> list[Choice]:

@@ -90,7 +90,8 @@ def test_who_may_only_publish_is_shown_no_asset(newsroom: Newsroom, beyond: Test
     address = "/pages/publish?uri=news://byline/ada"
     assert "Ada Secret" not in beyond.get(address).text
     assert beyond.get("/pages/assets/news%3A%2F%2Fbyline%2Fada").status_code == 403
-    form = {"uri": "news://byline/ada", "data": '{"name": "Ada New"}', "action": "publish"}
+    uri = "news://byline/ada"
+    form = {"uri": uri, "loaded": uri, "data": '{"name": "Ada New"}', "action": "publish"}
     refused = beyond.post("/pages/publish", data={**form, "expect": "-1"})
     assert refused.status_code == 409
     assert "Ada Secret" not in refused.text
