@@ -74,7 +74,8 @@ def _type(type_: Any, named: dict[str, Any]) -> str:
             text = " or ".join(_type(branch, named) for branch in branches if branch != "null")
             return f"{text}, or null" if "null" in branches else text
         case {"type": "array", "items": items}:
-            return f"list of {_type(items, named)}"
+            inner = _type(items, named)
+            return f"list of {'records' if inner == 'record' else inner}"
         case {"type": "map", "values": values}:
             return f"map of {_type(values, named)}"
         case {"logicalType": "asset-ref", "kinds": kinds}:
