@@ -1,10 +1,13 @@
 """The steps of a backfill that a server begins: one at a time, each in a process of its own."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from tempfile import TemporaryFile
 from threading import Lock, Thread
 from typing import Any
@@ -96,15 +99,18 @@ class BackfillWork:
         )
 
     def close(self) -> None:
-        """End what is at work; it can be gone on with."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(BACKFILL_STOP_SECONDS_MAX)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        if self._thread is not None:
-            self._thread.join()
+        """End what is at work, its own processes too; it can be gone on with."""
+        process, thread = self._process, self._thread
+        if process is None or thread is None or not thread.is_alive():
+            return
+        # It leads a session of its own, so all that it began is in its group.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        thread.join(BACKFILL_STOP_SECONDS_MAX)
+        if thread.is_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            thread.join(BACKFILL_STOP_SECONDS_MAX)
 
     def _watch(self, process: "subprocess.Popen[str]", answers: Any) -> None:
         assert process.stderr is not None

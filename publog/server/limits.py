@@ -93,6 +93,7 @@ NEWS_DAYS: Final = 2
 """Days whose stories stand in a news sitemap when nothing else is said."""
 
 NEWS_DAYS_MAX: Final = 366
+"""Days that a news sitemap may be asked for."""
 
 BACKFILL_LINES_MAX: Final = 200
 """Lines that are kept of what a backfill says, the last ones."""

@@ -18,6 +18,9 @@ from publog.server.search import Found, Page, SearchParameters, search
 STORIES: Final = "headline"
 """The field that makes a view a story's, which has a page for readers."""
 
+HITS: Final = 10
+"""On a page."""
+
 _FRAGMENTS_MAX: Final = 3
 _LINE_CHARACTERS_MIN: Final = 60
 _SORTS: Final = {"relevance": "Best match", "newest": "Newest first", "oldest": "Oldest first"}
@@ -109,6 +112,7 @@ def _query(asked: SearchPage, facets: list[str]) -> SearchParameters:
         until=asked.until or msgspec.UNSET,
         facet=tuple(facets),
         sort=sort,
+        limit=HITS,
         cursor=asked.cursor or msgspec.UNSET,
         highlight=True,
     )
