@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, Final, Literal, NamedTuple
@@ -101,8 +102,7 @@ async def send(call: Call[PublishPage]) -> Reply:
     try:
         text, id_ = _message(form)
         asked = PublishParameters(form.references or msgspec.UNSET, form.action == "check")
-        call_ = _as(call, asked)
-        done: Published = await call.alone(publish_text, call_, text, time.time())
+        done = await call.alone(publish_text, replace(call, parameters=asked), text, time.time())
     except Exception as error:
         problem = problem_of(error)
         if problem is None:
@@ -124,10 +124,6 @@ async def receipt(call: Call[ReceiptPage]) -> Reply:
     if tracked.offset is not None:
         op = (await call.in_thread(entries_at, call.newsroom, [tracked.offset]))[tracked.offset].op
     return await page(call, "receipt.html.j2", tracked=tracked, op=op)
-
-
-def _as(call: Call[Any], parameters: Parameters) -> Call[Any]:
-    return Call(call.newsroom, call.request, parameters, call.threads, call.key)
 
 
 def _message(form: PublishForm) -> tuple[bytes, str]:

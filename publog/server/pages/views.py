@@ -57,7 +57,9 @@ async def view(call: Call[ViewPage]) -> Reply:
     rows: list[Row] = []
     cause: list[str] = []
     if asked.show == "why" and record is not None:
-        explained = await ask(call, content.explain, ExplainParameters(asked.uri, asked.view, as_of))
+        # Of what is shown: the log may be further than the index.
+        shown_at = as_of or str(record["version"])
+        explained = await ask(call, content.explain, ExplainParameters(asked.uri, asked.view, shown_at))
         rows = await call.in_thread(_rows, call, explained.value, shown)
         cause = explained.value.cause
     history: content.History | None = None
