@@ -4,6 +4,6 @@ Pure: content in, text out. The templates are read once, when this is imported; 
 a clock or knows where a page is kept or served.
 """
 
-from denormalizer.pages.render import atom_feed, rss_feed, story_page
+from denormalizer.pages.render import atom_feed, news_sitemap, rss_feed, story_article, story_page, story_style
 
-__all__ = ["atom_feed", "rss_feed", "story_page"]
+__all__ = ["atom_feed", "news_sitemap", "rss_feed", "story_article", "story_page", "story_style"]

@@ -6,20 +6,36 @@ from email.utils import format_datetime
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from denormalizer.pages.story import Story, read_story, timestamp
 from denormalizer.pages.structured import news_article
 from denormalizer.pages.trust import text
 
 
-def story_page(content: Mapping[str, Any]) -> str:
+def story_page(content: Mapping[str, Any], *, shows_pictures: bool = True) -> str:
     """The page of a story: one HTML5 document that needs nothing else but its pictures.
 
     Any field of the content may be null or missing. No value of it becomes markup or runs, except words with their
     emphasis, links and paragraphs in a body block's `html`, which is sanitized.
+
+    Args:
+        content: Of a story view.
+        shows_pictures: Whether it shows them, from wherever they lie, or what they are and where, so that to open the
+            page asks nobody else for anything.
     """
     story = read_story(content)
-    return _STORY.render(story=story, structured=news_article(story))
+    return _STORY.render(story=story, structured=news_article(story), shows_pictures=shows_pictures)
+
+
+def story_article(content: Mapping[str, Any]) -> Markup:
+    """A story as the one `<article>` of `story_page`, to stand in another page, which styles it; without its pictures."""
+    return Markup(_ARTICLE.render(story=read_story(content), shows_pictures=False))  # noqa: S704 - escaped by its template
+
+
+def story_style() -> str:
+    """What stands in the `<style>` of each `story_page`, to the letter: for a policy that lets in just that."""
+    return f"\n{_ENVIRONMENT.get_template('story.css.j2').render()}"
 
 
 def rss_feed(stories: Iterable[Mapping[str, Any]], *, title: str, link: str, updated: datetime) -> str:
@@ -37,6 +53,18 @@ def rss_feed(stories: Iterable[Mapping[str, Any]], *, title: str, link: str, upd
 def atom_feed(stories: Iterable[Mapping[str, Any]], *, title: str, link: str, updated: datetime) -> str:
     """An Atom feed (RFC 4287); the same as `rss_feed` otherwise. `updated` also stands for stories without a date."""
     return _feed(_ATOM, stories, title, link, updated)
+
+
+def news_sitemap(stories: Iterable[Mapping[str, Any]], *, name: str, link: str) -> str:
+    """A sitemap of news. https://developers.google.com/search/docs/crawling-indexing/sitemaps/news-sitemap
+
+    Args:
+        stories: Contents of story views. One without a URI or a date is left out: its date is required.
+        name: Of the publication, where a story says no `source`.
+        link: As in `rss_feed`.
+    """
+    dated = [story for story in _with_uri(stories) if story.published or story.first_published]
+    return _SITEMAP.render(stories=dated, name=text(name), link=text(link))
 
 
 def _feed(template: Template, stories: Iterable[Mapping[str, Any]], title: str, link: str, updated: datetime) -> str:
@@ -72,5 +100,7 @@ def _environment() -> Environment:
 
 _ENVIRONMENT: Final = _environment()
 _STORY: Final = _ENVIRONMENT.get_template("story.html.j2")
+_ARTICLE: Final = _ENVIRONMENT.get_template("article.html.j2")
 _RSS: Final = _ENVIRONMENT.get_template("feed.rss.j2")
 _ATOM: Final = _ENVIRONMENT.get_template("feed.atom.j2")
+_SITEMAP: Final = _ENVIRONMENT.get_template("sitemap-news.xml.j2")

@@ -18,11 +18,11 @@ from backfill import verify as verification
 from backfill.catalog_changes import Change, catalog_changes
 from backfill.record import Record
 from backfill.run import Backfill
+from backfill.standing import standing
 from backfill.verify import Report
 from indexers import Index, open_index
 from indexers.errors import NoIndex
 from pipeline.progress import Progress as BuildProgress
-from pipeline.progress import progress_of
 from pipeline.stream.engine import Progress as StreamProgress
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
 from publog.settings import Settings, UsedWrongly
@@ -176,27 +176,22 @@ def resume(
 def status(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> None:
     """Where the backfill is."""
     with _opened(context, log, index) as parts:
-        record = parts.backfill.records.read()
-        info = parts.index.info()
-        last = parts.log.last_offset()
-        at_work = parts.backfill.records.is_at_work()
-        about = record and next((one for one in parts.index.generations() if one.name == record.generation), None)
-        through = about.applied_through if about else -1
-        done = record and progress_of(parts.backfill.records.work(record.generation), record.shards, record.last)
+        found = standing(parts.log, parts.index, parts.backfill.records)
+    record, done, through, last, at_work = found.record, found.build, found.through, found.last_offset, found.at_work
     if json:
         building = record is not None and record.phase == "building"
         write_json(
             {
                 "at_work": at_work,
-                "current": info.generation,
-                "applied_through": info.applied_through,
+                "current": found.current,
+                "applied_through": found.applied_through,
                 "last_offset": last,
                 "backfill": record and {**asdict(record), "applied_through": through},
                 "build": done._asdict() if building and done else None,
             }
         )
         return
-    say(f"searched: {info.generation or 'nothing yet'}, applied through {info.applied_through} of {last}")
+    say(f"searched: {found.current or 'nothing yet'}, applied through {found.applied_through} of {last}")
     if record is None or done is None:
         say("no backfill was begun here: publog backfill plan")
         return

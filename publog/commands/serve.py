@@ -39,7 +39,7 @@ def serve(
     index: IndexOption = None,
     catalog: CatalogOption = None,
 ) -> None:
-    """Publish, search and ask why over HTTP, until stopped (Ctrl-C, SIGTERM).
+    """Publish, search and ask why over HTTP, as a program or in a browser, until stopped (Ctrl-C, SIGTERM).
 
     With the embedded log and index it also keeps the index up to date, in a process of its own.
 

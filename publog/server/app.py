@@ -12,14 +12,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from publog.server import changes, content, health, messages, openapi, search
+from publog.server import (
+    backfills,
+    changes,
+    content,
+    dead_letters,
+    health,
+    key_ring,
+    log,
+    messages,
+    openapi,
+    pages,
+    search,
+    status,
+)
 from publog.server.admission import admit
+from publog.server.cross_site import refuse_cross_site
 from publog.server.door import Door, exchange_of, faults
 from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
+from publog.server.pages.layout import problem_page, takes_pages
 from publog.server.problems import fault, of_status, problem_of
 from publog.server.rates import Rates
+from publog.server.session import signed_in
 
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
@@ -30,8 +46,14 @@ def table(metrics: Metrics) -> list[Endpoint[Any]]:
         *search.ENDPOINTS,
         *content.ENDPOINTS,
         *changes.ENDPOINTS,
+        *status.ENDPOINTS,
+        *log.ENDPOINTS,
+        *backfills.ENDPOINTS,
+        *dead_letters.ENDPOINTS,
+        *key_ring.ENDPOINTS,
+        *pages.FEEDS,
     ]
-    return [*endpoints, openapi.endpoint(endpoints)]
+    return [*endpoints, openapi.endpoint(endpoints), *pages.PAGES]
 
 
 def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
@@ -65,9 +87,11 @@ def _answering(
         exchange = exchange_of(request.scope)
         exchange.route = endpoint.path
         try:
-            admitted = partial(admit, newsroom.keys, request, endpoint.scopes, is_loopback=is_loopback)
+            refuse_cross_site(request)
+            shown = signed_in(newsroom.sessions, request) if endpoint.is_page or request.method != "POST" else request
+            admitted = partial(admit, newsroom.keys, shown, endpoint.scopes, is_loopback=is_loopback)
             # Keys are looked up in a file, and a thread for nothing takes as long as a small search.
-            is_plain = request.method == "GET" and "authorization" not in request.headers
+            is_plain = request.method == "GET" and "authorization" not in shown.headers
             key = admitted() if is_plain else await run_sync(admitted, limiter=threads.many)
             if key is not None:
                 exchange.key = key.id
@@ -79,6 +103,8 @@ def _answering(
             if problem is None:
                 faults.exception("request %s", exchange.request_id)
                 problem = fault()
+            if endpoint.is_page and takes_pages(request):
+                return problem_page(problem, request, exchange.request_id)
             return problem.response(exchange.request_id)
 
     return answer
@@ -91,4 +117,5 @@ async def _plain_problem(request: Request, error: Exception) -> Response:
         405: f"This path does not take {request.method}.",
     }
     problem = of_status(error.status_code, details.get(error.status_code, error.detail), error.headers)
-    return problem.response(exchange_of(request.scope).request_id)
+    request_id = exchange_of(request.scope).request_id
+    return problem_page(problem, request, request_id) if takes_pages(request) else problem.response(request_id)

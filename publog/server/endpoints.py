@@ -131,6 +131,8 @@ class Endpoint(Generic[P]):
     media_type: str = JSON_TYPE
     has_events: bool = False
     """Whether it answers with server-sent events those who accept them."""
+    is_page: bool = False
+    """For people: its errors are pages too, it takes who signed in for who shows the key, and no program needs to know it."""
 
     @property
     def in_path(self) -> list[str]:

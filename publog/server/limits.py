@@ -121,3 +121,42 @@ STREAM_STEADY_SECONDS: Final = 60.0
 
 STREAM_STOP_SECONDS_MAX: Final = 20.0
 """How long a stream may take to end before it is killed: it writes what it writes to its end."""
+
+LOG_PAGE_MAX: Final = 500
+"""Messages of the log that are given at a time."""
+
+SESSIONS_MAX: Final = 1_000
+"""People signed in at a time; who signed in first is forgotten first."""
+
+SESSION_SECONDS_MAX: Final = 12 * 3600
+"""How long somebody stays signed in."""
+
+FORM_FIELDS_MAX: Final = 64
+"""Fields of a form, repeated ones counted each time."""
+
+FORM_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Bytes of a form; percent-encoded, an asset takes up to three times its bytes."""
+
+PARTS_DATED_MAX: Final = 500
+"""Parts of a view that are told with the time of their message."""
+
+STORIES_MAX: Final = 100
+"""Stories of a feed."""
+
+NEWS_URLS_MAX: Final = 1_000
+"""Addresses in a news sitemap: as many as search engines take."""
+
+NEWS_DAYS: Final = 2
+"""Days whose stories stand in a news sitemap when nothing else is said."""
+
+NEWS_DAYS_MAX: Final = 366
+"""Days that a news sitemap may be asked for."""
+
+BACKFILL_LINES_MAX: Final = 200
+"""Lines that are kept of what a backfill says, the last ones."""
+
+BACKFILL_REPORT_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Bytes that are read of what a backfill answers."""
+
+BACKFILL_STOP_SECONDS_MAX: Final = 10.0
+"""How long a backfill may take to end before it is killed; it can be gone on with either way."""

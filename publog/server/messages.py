@@ -127,7 +127,15 @@ async def publish(call: Call[PublishParameters]) -> Reply:
 
 
 def _publish_document(call: Call[PublishParameters], spool: Spool, received: float) -> Reply:
-    text = spool.read()
+    return Reply(publish_text(call, spool.read(), received))
+
+
+def publish_text(call: Call[PublishParameters], text: bytes, received: float) -> Published:
+    """Publish a JSON document, or rehearse it; for the one thread that may.
+
+    Raises:
+        Problem: nothing of it was taken.
+    """
     check_depth(text)
     parameters = call.parameters
     work = rehearse_document if parameters.dry_run else import_document
@@ -135,7 +143,7 @@ def _publish_document(call: Call[PublishParameters], spool: Spool, received: flo
         batch = work(gateway, text, parameters.references or None, call.kinds)
     if batch.refused:
         raise refused(_places(batch))
-    return Reply(_published(call, [batch], received))
+    return _published(call, [batch], received)
 
 
 def _publish_lines(call: Call[PublishParameters], spool: Spool, received: float) -> Reply:

@@ -17,7 +17,9 @@ from indexers.port import Index
 from pipeline.as_of import LogViews
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from publog.keys import KEYS_FILE, Keys
+from publog.server.backfill_work import BackfillWork
 from publog.server.limits import CATCH_UP_SECONDS_MAX
+from publog.server.session import Sessions
 from publog.server.timeline import Timeline
 from publog.server.watch import Watch
 from publog.settings import Settings
@@ -77,6 +79,8 @@ class Newsroom:
         self._letters = DeadLetters(settings.home / DEAD_LETTERS_FILE)
         self.timeline = Timeline(self.index.applied_through)
         self.watch = Watch(self.index.applied_through)
+        self.backfill = BackfillWork(settings)
+        self.sessions = Sessions()
         self._idle: list[Reader] = []
         self._lending = Lock()
         self._looking = Lock()
@@ -140,6 +144,7 @@ class Newsroom:
 
     def close(self) -> None:
         """Release what is open. Nothing may be lent any more."""
+        self.backfill.close()
         self.timeline.close()
         lent = [] if self._publisher is None else [self._publisher[0]]
         for reader in (*self._idle, *lent):

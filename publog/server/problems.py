@@ -11,6 +11,7 @@ from assets.errors import AssetsError, Conflict, InvalidMessage, InvalidUri, Log
 from indexers.errors import IndexBehind, IndexersError, InvalidQuery, NoIndex, UnknownField, UnknownView
 from indexers.errors import TransientError as IndexTransient
 from pipeline.as_of import NoWatermark
+from pipeline.errors import JobRunning, UnusableJob
 from publog.server.limits import RETRY_AFTER_SECONDS
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -160,6 +161,10 @@ def problem_of(error: Exception) -> Problem | None:
             )
         case NoWatermark():
             return Unusable(f"as_of: {error}", "as_of")
+        case UnusableJob():
+            return Problem(409, "unusable-job", "This can't be done as it is", str(error))
+        case JobRunning():
+            return _later("job-running", "Another job is at work", str(error))
         case IndexBehind():
             return _later("index-behind", "The index is behind", str(error), lag=error.lag)
         case NoIndex():
