@@ -11,7 +11,7 @@ from assets.errors import InvalidCatalog
 from indexers.errors import CorruptIndex, GenerationMoved, GenerationUnfit, UnusableIndex
 from indexers.port import IndexInfo
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Rises when documents are made otherwise, so that an index of another version is loaded again and not misread."""
 
 NEVER_LOADED: Final = IndexInfo(-1, "", "", {}, {})

@@ -5,7 +5,8 @@ from typing import Final
 
 import tantivy
 
-from assets.catalog import Catalog
+from assets.catalog import Catalog, content_types
+from indexers.documents import has_numbers
 from indexers.errors import UnknownField, UnknownView
 from indexers.limits import TOKEN_BYTES_MAX
 
@@ -53,6 +54,7 @@ class Fields:
         self._text = {path: f"t{number}" for number, path in enumerate(texts)}
         self._facets = {path: f"f{number}" for number, path in enumerate(facets)}
         self._searches = searches
+        self._ordered = {path for path in facets if _is_ordered(catalog, path)}
 
     @property
     def views(self) -> Collection[str]:
@@ -92,6 +94,21 @@ class Fields:
             raise UnknownField(path, known, use)
         return self._facets[path]
 
+    def number_field(self, path: str, view: str | None) -> str:
+        """The engine's name of a facet's values as numbers.
+
+        Raises:
+            UnknownField: the view declares no such facet, or its values are in no order.
+        """
+        known = self.facets(view) & self._ordered
+        if path not in known:
+            raise UnknownField(path, known, "compare")
+        return self._facets[path].replace("f", "n")
+
+    def is_ordered(self, path: str) -> bool:
+        """Whether a facet's values are whole numbers or times."""
+        return path in self._ordered
+
     def schema(self) -> tantivy.Schema:
         """The engine's schema."""
         builder = tantivy.SchemaBuilder()
@@ -103,6 +120,13 @@ class Fields:
         builder.add_bytes_field(RECORD, stored=True)
         for name in self._text.values():
             builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="position")
-        for name in self._facets.values():
+        for path, name in self._facets.items():
             builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+            if path in self._ordered:
+                builder.add_integer_field(self.number_field(path, None), fast=True)
         return builder.build()
+
+
+def _is_ordered(catalog: Catalog, path: str) -> bool:
+    views = [view for view in catalog.views.values() if path in view.search.facets]
+    return all(has_numbers(content_types(catalog.kinds, view, path)) for view in views)

@@ -6,13 +6,13 @@ from typing import Final, NamedTuple
 import tantivy
 
 from indexers.dates import EARLIEST, LATEST
-from indexers.documents import RANK_END, oldest_rank_at
+from indexers.documents import NUMBER_MAX, NUMBER_MIN, RANK_END, oldest_rank_at
 from indexers.engine import fields
 from indexers.engine.fields import Fields
 from indexers.errors import InvalidQuery, UnknownField
 from indexers.limits import FILTERS_MAX, QUERY_TOKENS_MAX
 from indexers.port import Query
-from indexers.query import All, AnyOf, Dated, Expression, Match, Not
+from indexers.query import All, AnyOf, Between, Dated, Exact, Exists, Expression, Match, Not
 
 _EXACT: Final = "basic"
 
@@ -93,6 +93,8 @@ class Matcher:
             case Dated():
                 dated = self._dated(expression.since, expression.until)
                 return tantivy.Query.const_score_query(dated, 0.0)
+            case Exact() | Exists() | Between():
+                return tantivy.Query.const_score_query(self._facet(expression), 0.0)
             case Not():
                 unwanted = self._expression(expression.part, is_wanted=not is_wanted)
                 everything = tantivy.Query.const_score_query(tantivy.Query.all_query(), 0.0)
@@ -125,6 +127,26 @@ class Matcher:
         paths = [match.field] if match.field is not None else list(self._boosts)
         return _any(list(self._on_paths(paths, tokens)))
 
+    def _facet(self, expression: Exact | Exists | Between) -> tantivy.Query:
+        name = self._names.facet_field(expression.field, self._query.view, "search")
+        match expression:
+            case Exact():
+                is_known = _is_encodable(expression.value)
+                return (
+                    tantivy.Query.term_query(self._schema, name, expression.value, _EXACT)
+                    if is_known
+                    else tantivy.Query.empty_query()
+                )
+            case Exists():
+                return tantivy.Query.exists_query(name)
+            case Between():
+                first = NUMBER_MIN if expression.first is None else max(expression.first, NUMBER_MIN)
+                last = NUMBER_MAX if expression.last is None else min(expression.last, NUMBER_MAX)
+                number = self._names.number_field(expression.field, self._query.view)
+                if first > last:
+                    return tantivy.Query.empty_query()
+                return tantivy.Query.range_query(self._schema, number, tantivy.FieldType.Integer, first, last)
+
     def _on_paths(self, paths: Iterable[str], tokens: list[str]) -> Iterator[tantivy.Query]:
         for path in paths:
             name = self._names.text_field(path)
@@ -149,7 +171,7 @@ def rank_range(schema: tantivy.Schema, name: str, first: int, behind: int = RANK
 def _is_positive(expression: Expression) -> bool:
     """Whether only live documents can match: it asks for something that tombstones have not."""
     match expression:
-        case Match() | Dated():
+        case Match() | Dated() | Exact() | Exists() | Between():
             return True
         case Not():
             return False

@@ -62,22 +62,22 @@ class Ordering:
         self._read = read
         self._counted: int | None = None
 
-    def by_rank(self, name: str, after: Position | None, limit: int) -> Page:
-        """The page behind a position in the order of the rank field `name`, smallest first."""
-        return self._page(self._in_rank_order(name, after, limit + 1), limit)
+    def by_rank(self, name: str, after: Position | None, offset: int, limit: int) -> Page:
+        """The page `offset` hits behind a position in the order of the rank field `name`, smallest first."""
+        return self._page(self._in_rank_order(name, after, offset + limit + 1), offset, limit)
 
-    def by_score(self, after: Position | None, limit: int) -> Page:
-        """The page behind a position, most relevant first.
+    def by_score(self, after: Position | None, offset: int, limit: int) -> Page:
+        """The page `offset` hits behind a position, most relevant first.
 
         Raises:
             InvalidCursor: the position is none of a search by relevance.
         """
         if after is not None and after.score is None:
             raise InvalidCursor("The cursor is damaged")
-        return self._page(self._in_score_order(after, limit + 1), limit)
+        return self._page(self._in_score_order(after, offset + limit + 1), offset, limit)
 
-    def _page(self, hits: Iterable[Found], limit: int) -> Page:
-        found = list(islice(hits, limit + 1)) if limit else []
+    def _page(self, hits: Iterable[Found], offset: int, limit: int) -> Page:
+        found = list(islice(hits, offset, offset + limit + 1)) if limit else []
         return Page(self._total(), found[:limit], len(found) > limit)
 
     def _in_rank_order(self, name: str, after: Position | None, wanted: int) -> Iterator[Found]:

@@ -14,7 +14,7 @@ from indexers.engine.highlighting import highlights
 from indexers.engine.matching import Matcher
 from indexers.engine.ordering import Found, Ordering, Page
 from indexers.errors import InvalidQuery
-from indexers.limits import FACET_SIZE_MAX, FACETS_MAX, PAGE_SIZE_MAX
+from indexers.limits import FACET_SIZE_MAX, FACETS_MAX, OFFSET_MAX, PAGE_SIZE_MAX
 from indexers.port import Facet, Highlight, Hit, Query
 
 Texts = Callable[[View], Mapping[str, Sequence[str]]]
@@ -34,6 +34,8 @@ class Search:
         """
         if not 0 <= query.limit <= PAGE_SIZE_MAX:
             raise InvalidQuery(f"A page can't have {query.limit} hits", f"Use a limit from 0 to {PAGE_SIZE_MAX}")
+        if not 0 <= query.offset <= OFFSET_MAX:
+            raise InvalidQuery(f"A page can't leave out {query.offset} hits", f"Use an offset from 0 to {OFFSET_MAX}")
         if len(query.facets) > FACETS_MAX:
             raise InvalidQuery(f"There are {len(query.facets)} facets", f"Use at most {FACETS_MAX}")
         self._query = query
@@ -50,10 +52,9 @@ class Search:
         """The page's records in order; `read` gives the one at an address."""
         ordering = Ordering(self._searcher, self._schema, self._matcher.query(), read)
         if self._is_ranked:
-            return ordering.by_score(self._after, self._query.limit)
-        return ordering.by_rank(
-            fields.OLDEST if self._query.sort == "oldest" else fields.NEWEST, self._after, self._query.limit
-        )
+            return ordering.by_score(self._after, self._query.offset, self._query.limit)
+        name = fields.OLDEST if self._query.sort == "oldest" else fields.NEWEST
+        return ordering.by_rank(name, self._after, self._query.offset, self._query.limit)
 
     def hit(self, found: Found, texts: Texts) -> Hit:
         """A record as a hit; `texts` gives what is at its text paths."""

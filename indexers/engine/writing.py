@@ -24,6 +24,10 @@ class Maker:
         self._schema = schema
         self._makers = {view: Documents(catalog, view) for view in catalog.views}
         self._text = {view: {path: names.text_field(path) for path in names.boosts(view)} for view in catalog.views}
+        self._numbers = {
+            view: {path: names.number_field(path, view) for path in names.facets(view) if names.is_ordered(path)}
+            for view in catalog.views
+        }
         self._facets = {
             view: {path: names.facet_field(path, view, "count") for path in names.facets(view)}
             for view in catalog.views
@@ -57,6 +61,9 @@ class Maker:
                 found[text[path]] = strings
             for path, values in document.facets.items():
                 found[facets[path]] = values
+            for path, name in self._numbers[view.view].items():
+                if document.numbers.get(path):
+                    found[name] = document.numbers[path]
         return typed.make_document(found, self._schema)
 
     def mark(self, applied_through: int, loaded: int) -> tantivy.Document:

@@ -40,7 +40,8 @@ from indexers.errors import (
     UnknownField,
     UnknownView,
 )
-from indexers.limits import FRAGMENT_CHARACTERS_MAX, PAGE_SIZE_MAX, QUERY_CHARACTERS_MAX
+from indexers.limits import FRAGMENT_CHARACTERS_MAX, OFFSET_MAX, PAGE_SIZE_MAX, QUERY_CHARACTERS_MAX
+from indexers.query import Between, Exact, Exists, Expression
 from tests.contract import index_oracle as oracle
 from tests.contract.index_child import Seen, seen
 from tests.contract.index_newsroom import (
@@ -583,6 +584,25 @@ class IndexContract:
                     order.append((-(hit.score or 0), newest))
         assert order == sorted(order)
 
+    @given(newsrooms(), st.lists(oracle.typed_expressions(), min_size=4, max_size=8))
+    @settings(max_examples=20, suppress_health_check=SUITE)
+    def test_typed_expressions_find_what_the_oracle_finds(
+        self, views: list[View], expressions: list[tuple[Expression, oracle.Test]]
+    ) -> None:
+        index = self.new(views)
+        known = [fact for fact in oracle.facts(views) if fact.view.view == "story"]
+        for expression, test in expressions:
+            results = index.search(Query(text=expression, view="story", limit=100))
+            assert {hit.uri for hit in results.hits} == {fact.view.uri for fact in known if test(fact)}
+            assert results.total == len(results.hits)
+
+    def test_only_facets_of_whole_numbers_and_times_can_be_compared(self) -> None:
+        with pytest.raises(UnknownField, match=r"to compare\. Use one of priority\."):
+            self.shared().search(Query(text=Between("section", 1, 2)))
+        for expression in (Exact("headline", "x"), Exists("headline"), Between("headline", 1, 2)):
+            with pytest.raises(UnknownField):
+                self.shared().search(Query(text=expression))
+
     def test_facets_are_exact_however_the_documents_came(self) -> None:
         chance = random.Random(5)
         index = self.new([])
@@ -689,6 +709,8 @@ class IndexContract:
         [
             Query(limit=PAGE_SIZE_MAX + 1),
             Query(limit=-1),
+            Query(offset=-1),
+            Query(offset=OFFSET_MAX + 1),
             Query(facets=[Facet("section", 0)]),
             Query(facets=[Facet("section", 10_000)]),
             Query(facets=[Facet("section")] * 30),
@@ -772,6 +794,24 @@ class IndexContract:
             assert hits == whole.hits[: len(hits)]
             assert len(hits) == (700 if limit > 1 else 30)
             assert (cursor is None) == (limit > 1)
+
+    @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
+    def test_an_offset_leaves_out_the_hits_before_it(self, sort: Any) -> None:
+        chance = random.Random(sort)
+        views = [
+            story(number, headline="fox " * chance.randint(1, 3), published=chance.choice(DATES))
+            for number in range(90)
+        ]
+        index = self.new(views)
+        query: dict[str, Any] = {"text": parse("fox"), "sort": sort}
+        whole = index.search(Query(**query, limit=100)).hits
+        for offset in (0, 1, 10, 85, 90, 95, OFFSET_MAX):
+            page = index.search(Query(**query, limit=10, offset=offset))
+            assert (page.total, page.hits) == (90, whole[offset : offset + 10])
+            assert (page.cursor is None) == (offset >= 80)
+            if page.cursor is not None:
+                behind = index.search(Query(**query, limit=10, cursor=page.cursor, offset=3))
+                assert behind.hits == whole[offset + 13 : offset + 23]
 
     @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
     def test_where_ranks_are_equal_the_ids_decide(self, sort: Any) -> None:

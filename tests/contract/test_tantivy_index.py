@@ -109,6 +109,6 @@ class TestTantivyIndex(SharedIndexContract):
         index = self.new([story(1)])
         index.close()
         (file,) = self.tmp_path.rglob("generation.json")
-        file.write_bytes(file.read_bytes().replace(b'"format":1', b'"format":9'))
+        file.write_bytes(file.read_bytes().replace(b'"format":2', b'"format":9'))
         with pytest.raises(UnusableIndex, match="format 9"):
             open_index(index.url).search(Query())
