@@ -135,7 +135,7 @@ INTERFACES: Final[Mapping[str, KnownInterface]] = {
         ("user_tier",),
         {
             STORIES: KnownCollection(
-                ("section", "production-office", "lang", "star-rating", "tag", *GUARDIAN_DATES, *GUARDIAN_TEXTS),
+                ("id", "section", "production-office", "lang", "star-rating", "tag", *GUARDIAN_DATES, *GUARDIAN_TEXTS),
                 ("item", "section", "fields", "tags", "elements", "block"),
             ),
             "tags": KnownCollection(("type", "section", "name"), ("item",)),

@@ -57,6 +57,8 @@ class Query:
     limit: int = 10
     cursor: str | None = None
     """Where the page begins: `Results.cursor` of the page before, of the same search."""
+    after: str | None = None
+    """Instead of a cursor: the URI of a hit of the same search, of one view, behind which the page begins."""
     offset: int = 0
     """Hits to leave out before the page begins, behind the cursor if there is one."""
     highlight: bool = False

@@ -117,7 +117,7 @@ class Ordering:
                 hits, self._counted = typed.search(self._searcher, self._query, limit)
             else:
                 hits = self._searcher.search(self._query, limit=limit, offset=start, count=False).hits
-            yield from ((_rounded(score), address) for score, address in hits)
+            yield from ((rounded(score), address) for score, address in hits)
             if len(hits) < limit:
                 return
             start += limit
@@ -129,7 +129,7 @@ class Ordering:
 
         def is_behind(number: int) -> bool:
             hits = self._searcher.search(self._query, limit=1, offset=number, count=False).hits
-            return not hits or _rounded(hits[0][0]) <= wanted
+            return not hits or rounded(hits[0][0]) <= wanted
 
         # Nearly always where it was when the cursor was made; a write in between may have moved it.
         start = min(after.start, self._total())
@@ -172,6 +172,7 @@ def _smallest(ranked: list[_Ranked], wanted: int, after: int) -> list[_Ranked]:
     return ranked if len(ranked) <= number else ranked[: bisect_right(ranked, _rank(ranked[number - 1]), key=_rank)]
 
 
-def _rounded(score: float) -> float:
+def rounded(score: float) -> float:
+    """A score without the bits in which equal documents may differ."""
     mantissa, exponent = math.frexp(score)
     return math.ldexp(math.floor(math.ldexp(mantissa, _SCORE_STEPS_BITS)), exponent - _SCORE_STEPS_BITS)

@@ -1,18 +1,19 @@
 """One search: checked, matched, put in order, counted by facets, its hits marked."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import tantivy
 
 from denormalizer.view import View
 from indexers import cursors
-from indexers.documents import date_of
+from indexers.cursors import Position
+from indexers.documents import date_of, document_id
 from indexers.engine import fields, typed
 from indexers.engine.fields import Fields, news_analyzer
 from indexers.engine.highlighting import highlights
 from indexers.engine.matching import Matcher
-from indexers.engine.ordering import Found, Ordering, Page
+from indexers.engine.ordering import Found, Ordering, Page, rounded
 from indexers.errors import InvalidQuery
 from indexers.limits import FACET_SIZE_MAX, FACETS_MAX, OFFSET_MAX, PAGE_SIZE_MAX
 from indexers.port import Facet, Highlight, Hit, Query
@@ -51,10 +52,30 @@ class Search:
     def page(self, read: Callable[[tantivy.DocAddress], View]) -> Page:
         """The page's records in order; `read` gives the one at an address."""
         ordering = Ordering(self._searcher, self._schema, self._matcher.query(), read)
+        after = self._after if self._query.after is None else self._position_of(self._query.after)
         if self._is_ranked:
-            return ordering.by_score(self._after, self._query.offset, self._query.limit)
+            return ordering.by_score(after, self._query.offset, self._query.limit)
         name = fields.OLDEST if self._query.sort == "oldest" else fields.NEWEST
-        return ordering.by_rank(name, self._after, self._query.offset, self._query.limit)
+        return ordering.by_rank(name, after, self._query.offset, self._query.limit)
+
+    def _position_of(self, uri: str) -> Position:
+        """Where a hit stands in this search.
+
+        Raises:
+            InvalidQuery: it is none of its hits, or not any more.
+        """
+        if self._query.view is None or self._query.cursor is not None:
+            raise InvalidQuery("A page begins behind a URI in one view and without a cursor", "Name the view")
+        id_ = document_id(self._query.view, uri)
+        itself = tantivy.Query.term_query(self._schema, fields.ID, id_, "basic")
+        found = self._matcher.query().and_must_match(tantivy.Query.const_score_query(itself, 0.0))
+        hits, _ = typed.search(self._searcher, found, 1)
+        if not hits:
+            raise InvalidQuery(f"{uri[:200]!r} is no hit of this search", "Begin again without it")
+        score, address = hits[0]
+        name = fields.OLDEST if self._query.sort == "oldest" else fields.NEWEST
+        (rank,) = cast("list[int]", self._searcher.fast_field_values(name, [address]))
+        return Position(rank, id_, rounded(score) if self._is_ranked else None)
 
     def hit(self, found: Found, texts: Texts) -> Hit:
         """A record as a hit; `texts` gives what is at its text paths."""

@@ -814,6 +814,31 @@ class IndexContract:
                 assert behind.hits == whole[offset + 13 : offset + 23]
 
     @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
+    @pytest.mark.parametrize("text", ["", "fox OR dog"])
+    def test_a_page_behind_a_hit_goes_on_from_there(self, sort: Any, text: str) -> None:
+        chance = random.Random(sort)
+        views = [
+            story(
+                number,
+                headline="fox " * chance.randint(1, 3) + "dog" * chance.randint(0, 1),
+                published=chance.choice([*DATES, None]),
+            )
+            for number in range(120)
+        ]
+        index = self.new([*views, gone(story(500)), topic(1, "fox")])
+        query: dict[str, Any] = {"text": parse(text), "sort": sort, "view": "story"}
+        whole = index.search(Query(**query, limit=200)).hits
+        visited = list(index.search(Query(**query, limit=7)).hits)
+        while page := index.search(Query(**query, limit=7, after=visited[-1].uri)).hits:
+            visited += page
+        assert visited == whole
+        for none in ("nyt://article/500", "nyt://article/999", "nyt://tag/1", "'"):
+            with pytest.raises(InvalidQuery, match="no hit"):
+                index.search(Query(**query, after=none))
+        with pytest.raises(InvalidQuery, match="Name the view"):
+            index.search(Query(after=whole[0].uri))
+
+    @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
     def test_where_ranks_are_equal_the_ids_decide(self, sort: Any) -> None:
         numbers = neighbours()
         index = self.new([story(number, headline="fox") for number in reversed(numbers)])
