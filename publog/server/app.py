@@ -10,21 +10,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from publog.server import content, health, messages, openapi, search
+from publog.server import compatible, content, health, messages, openapi, search
 from publog.server.admission import admit
-from publog.server.door import Door, exchange_of, faults
+from publog.server.door import UNMATCHED, Door, exchange_of, faults, misdirected
 from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
-from publog.server.problems import fault, of_status, problem_of
+from publog.server.problems import NoSuchPath, fault, of_status, problem_of
 
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
     """Every endpoint there is."""
     endpoints = [*health.endpoints(metrics), *messages.ENDPOINTS, *search.ENDPOINTS, *content.ENDPOINTS]
-    return [*endpoints, openapi.endpoint(endpoints)]
+    endpoints += compatible.ENDPOINTS
+    return [*endpoints, openapi.endpoint([*endpoints, compatible.EVERY_PATH]), compatible.EVERY_PATH]
 
 
 def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
@@ -34,19 +35,14 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
         is_loopback: Whether it is reached from this machine only.
     """
     metrics = Metrics(newsroom)
-    threads = Threads()
+    answering = partial(_answering, newsroom=newsroom, threads=Threads(), is_loopback=is_loopback)
+    *endpoints, every_path = table(metrics)
     app = Starlette(
-        routes=[
-            Route(
-                endpoint.path,
-                _answering(endpoint, newsroom, threads, is_loopback=is_loopback),
-                methods=[endpoint.method],
-            )
-            for endpoint in table(metrics)
-        ],
+        routes=[Route(endpoint.path, answering(endpoint), methods=[endpoint.method]) for endpoint in endpoints],
         exception_handlers={HTTPException: _plain_problem},
     )
     app.router.redirect_slashes = False
+    app.router.default = _otherwise(answering(every_path))
     return Door(app, metrics, is_loopback=is_loopback)
 
 
@@ -55,9 +51,11 @@ def _answering(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         exchange = exchange_of(request.scope)
-        exchange.route = endpoint.path
+        exchange.route = endpoint.shown_path
         try:
-            admitted = partial(admit, newsroom.keys, request, endpoint.scopes, is_loopback=is_loopback)
+            if exchange.is_elsewhere and endpoint.manners is None:
+                raise misdirected()
+            admitted = partial(admit, newsroom.keys, request, endpoint, is_loopback=is_loopback)
             key = await run_sync(admitted, limiter=threads.many)
             exchange.key = None if key is None else key.id
             call = Call(newsroom, request, parse(endpoint, request), threads, key)
@@ -67,16 +65,29 @@ def _answering(
             if problem is None:
                 faults.exception("request %s", exchange.request_id)
                 problem = fault()
-            return problem.response(exchange.request_id)
+            if isinstance(problem, NoSuchPath):
+                exchange.route = UNMATCHED
+            return endpoint.failed(problem, exchange.request_id)
 
     return answer
 
 
+def _otherwise(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """What is done with a path that no route has, whatever the method."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(404)
+        scope["path_params"] = {"id": scope["path"].removeprefix("/")}
+        await (await answer(Request(scope, receive)))(scope, receive, send)
+
+    return handle
+
+
 async def _plain_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    details = {
-        404: "There is nothing at this path. /openapi.json has every path; a URI in one is percent-encoded whole, / too.",
-        405: f"This path does not take {request.method}.",
-    }
-    problem = of_status(error.status_code, details.get(error.status_code, error.detail), error.headers)
+    if error.status_code == 404:
+        return NoSuchPath().response(exchange_of(request.scope).request_id)
+    detail = f"This path does not take {request.method}." if error.status_code == 405 else error.detail
+    problem = of_status(error.status_code, detail, error.headers)
     return problem.response(exchange_of(request.scope).request_id)

@@ -17,8 +17,12 @@ from publog.server.problems import Problem, fault
 access: Final = logging.getLogger("publog.access")
 faults: Final = logging.getLogger("publog.fault")
 
+UNMATCHED: Final = "unmatched"
+"""The route of a path that there is not."""
+
 _REQUEST_ID: Final = re.compile(rf"[A-Za-z0-9._\-:/+=]{{1,{REQUEST_ID_CHARACTERS_MAX}}}\Z")
 _LOOPBACK_HOST: Final = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?\Z", re.IGNORECASE)
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(/.*)?\Z", re.IGNORECASE | re.DOTALL)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -27,10 +31,22 @@ class Exchange:
     """One request and what is known of it so far."""
 
     request_id: str
-    route: str = "unmatched"
+    route: str = UNMATCHED
     """The path with its parameters in braces, so that there are few."""
     key: str | None = None
     """The id of the key that was shown."""
+    is_elsewhere: bool = False
+    """Whether it was sent as if to a proxy, for another host: an API of others may answer it."""
+
+
+def misdirected() -> Problem:
+    """The problem with a request for another host."""
+    return Problem(
+        421,
+        "misdirected",
+        "This is another server",
+        "This server answers on this machine only, as localhost, 127.0.0.1 or [::1]; see `publog serve --host`.",
+    )
 
 
 def exchange_of(scope: Scope) -> Exchange:
@@ -56,6 +72,11 @@ class Door:
         exchange = Exchange(given if _REQUEST_ID.match(given) else uuid4().hex)
         # Routed by what was sent: a percent-encoded slash in a URI separates nothing.
         raw = scope.get("raw_path") or scope["path"].encode()
+        host = headers.get(b"host", "")
+        absolute = _ABSOLUTE.match(raw)
+        if absolute:
+            # The whole address, as it is sent to a proxy: its host counts, whatever the header says (RFC 9112, 3.2.2).
+            host, raw = absolute[1].decode("latin-1"), absolute[2] or b"/"
         scope = {**scope, "path": raw.decode("latin-1"), "publog.exchange": exchange}
         begun = time.perf_counter()
         status = 500
@@ -74,7 +95,10 @@ class Door:
 
         self._at_work += 1
         try:
-            problem = self._refusal(headers)
+            exchange.is_elsewhere = self._is_loopback and not _LOOPBACK_HOST.match(host)
+            # A browser sends a page's requests this way to no server but the proxy that its user chose.
+            is_asked_as_proxy = absolute is not None and scope["method"] in ("GET", "HEAD")
+            problem = self._refusal(is_misdirected=exchange.is_elsewhere and not is_asked_as_proxy)
             if problem is not None:
                 await problem.response(exchange.request_id)(scope, receive, answer)
             else:
@@ -88,7 +112,7 @@ class Door:
             self._at_work -= 1
             self._note(scope, exchange, status, time.perf_counter() - begun)
 
-    def _refusal(self, headers: dict[bytes, str]) -> Problem | None:
+    def _refusal(self, *, is_misdirected: bool) -> Problem | None:
         if self._at_work > REQUESTS_MAX:
             return Problem(
                 503,
@@ -98,14 +122,7 @@ class Door:
                 headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         # A page from elsewhere may have its name resolve to this machine: its requests carry that name.
-        if self._is_loopback and not _LOOPBACK_HOST.match(headers.get(b"host", "")):
-            return Problem(
-                421,
-                "misdirected",
-                "This is another server",
-                "This server answers on this machine only, as localhost, 127.0.0.1 or [::1]; see `publog serve --host`.",
-            )
-        return None
+        return misdirected() if is_misdirected else None
 
     def _note(self, scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"

@@ -1,5 +1,6 @@
 """What an endpoint is: one declaration that requests are parsed by and that the OpenAPI description is made from."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from publog.keys import Key
 from publog.server.limits import PARAMETERS_MAX, THREADS_MAX
 from publog.server.newsroom import Newsroom
-from publog.server.problems import Problem, Unusable
+from publog.server.problems import PROBLEM_TYPE, NoSuchPath, Problem, ProblemDocument, Unusable
 
 Scope = Literal["publish", "search", "admin"]
 """What a key may allow."""
@@ -23,6 +24,7 @@ Scope = Literal["publish", "search", "admin"]
 JSON_TYPE: Final = "application/json"
 
 _MISSING: Final = "Object missing required field "
+_IN_PATH: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -48,6 +50,32 @@ class Reply:
     def response(self) -> Response:
         body = self.value if isinstance(self.value, bytes) else msgspec.json.encode(self.value)
         return Response(body, self.status, dict(self.headers), self.media_type)
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How an API of others has it: the shape of its errors, and where its clients put their key."""
+
+    error: Any
+    """The type of its errors."""
+    of_problem: Callable[[Problem], Any]
+    statuses: Mapping[int, int] = field(default_factory=dict[int, int])
+    """A problem's status to the one that its clients know instead."""
+    media_type: str = JSON_TYPE
+    key_parameter: str | None = None
+    """A parameter of the query that may hold the key."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def status(self, problem: int) -> int:
+        """What a problem's status is here."""
+        return self.statuses.get(problem, problem)
+
+    def response(self, problem: Problem) -> Response:
+        """A problem as its clients know it."""
+        status = self.status(problem.status)
+        return Response(
+            msgspec.json.encode(self.of_problem(problem)), status, {**problem.headers, **self.headers}, self.media_type
+        )
 
 
 @dataclass(frozen=True)
@@ -96,14 +124,34 @@ class Endpoint(Generic[P]):
     problems: tuple[int, ...] = ()
     """Statuses of errors that only this one has."""
     media_type: str = JSON_TYPE
+    manners: Manners | None = None
+    """Of an API of others; None for our own."""
 
     @property
     def in_path(self) -> list[str]:
-        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+        return _IN_PATH.findall(self.path)
 
     @property
     def in_query(self) -> list[str]:
-        return [name for name in self.parameters.__struct_fields__ if name not in self.in_path]
+        return [name for name in self.parameters.__struct_encode_fields__ if name not in self.in_path]
+
+    @property
+    def shown_path(self) -> str:
+        """The path as it is described: without how much of it a parameter takes."""
+        return _IN_PATH.sub(r"{\1}", self.path)
+
+    @property
+    def error(self) -> tuple[str, Any]:
+        """The media type and the type of its errors."""
+        return (
+            (PROBLEM_TYPE, ProblemDocument) if self.manners is None else (self.manners.media_type, self.manners.error)
+        )
+
+    def failed(self, problem: Problem, request_id: str) -> Response:
+        """An answer that is an error."""
+        if self.manners is None or isinstance(problem, NoSuchPath):
+            return problem.response(request_id)
+        return self.manners.response(problem)
 
 
 class Threads:
@@ -160,7 +208,7 @@ def parse(endpoint: Endpoint[P], request: Request) -> P:
 def _repeatable(parameters: type[Parameters]) -> set[str]:
     info = msgspec.inspect.type_info(parameters)
     assert isinstance(info, msgspec.inspect.StructType)
-    return {field.name for field in info.fields if isinstance(_bare(field.type), msgspec.inspect.VarTupleType)}
+    return {field.encode_name for field in info.fields if isinstance(_bare(field.type), msgspec.inspect.VarTupleType)}
 
 
 def _bare(type_: msgspec.inspect.Type) -> msgspec.inspect.Type:

@@ -1,10 +1,17 @@
-"""A server in a test's own process, on a small newsroom."""
+"""A server in a test's own process, on a small newsroom, or in a process of its own."""
+
+import re
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 
 from starlette.testclient import TestClient
 
 from publog.server.app import build_app
+from publog.server.endpoints import Endpoint
 from publog.server.newsroom import Newsroom
-from tests.support.newsroom import Json, article, byline, image, unpublish
+from tests.support.newsroom import Json, article, byline, image, process, unpublish
 
 BASE = "http://127.0.0.1:8420"
 ADA, FLOOD, PICTURE = "news://byline/ada", "news://article/flood", "news://image/flood"
@@ -35,3 +42,39 @@ def check_problem(answer: Json, status: int, code: str) -> Json:
     assert problem["detail"]
     assert problem["request_id"] == answer.headers["x-request-id"]
     return problem
+
+
+def check_refused(answer: Json, endpoint: Endpoint[Json], status: int, code: str) -> None:
+    """Refused as the endpoint's API refuses: our own by a problem, those of others in their shapes."""
+    if endpoint.manners is None:
+        check_problem(answer, status, code)
+        return
+    assert answer.status_code == status, answer.text
+    told = answer.json()
+    match endpoint.path.split("/")[1]:
+        case "svc":
+            assert told["fault"]["faultstring"]
+            assert told["fault"]["detail"]["errorcode"] == f"urn:publog:problem:{code}"
+        case "subjects" | "schemas" | "config" | "mode":
+            assert told["error_code"] == status
+            assert told["message"]
+            assert answer.headers["content-type"] == "application/vnd.schemaregistry.v1+json"
+        case _:
+            assert told == {"message": told["message"], "response": {"status": "error", "message": told["message"]}}
+            assert told["message"]
+
+
+@contextmanager
+def serving(folder: Path, *arguments: Json) -> Generator["tuple[subprocess.Popen[str], str]"]:
+    server = process("serve", "--port", 0, *arguments, folder=folder)
+    try:
+        assert server.stdout is not None
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+); Ctrl-C stops\n", server.stdout.readline())
+        assert found, server.communicate()
+        yield server, found[1]
+    finally:
+        server.kill()
+        server.wait()
+        for pipe in (server.stdout, server.stderr):
+            assert pipe is not None
+            pipe.close()

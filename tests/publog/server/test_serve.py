@@ -1,34 +1,16 @@
 """`publog serve` as a process: a new home becomes a newsroom that publishes, indexes, searches and ends well."""
 
 import os
-import re
 import signal
 import subprocess
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.newsroom import Json, Ran, Shell, check_manners, process
+from tests.support.newsroom import Ran, Shell, check_manners
+from tests.support.serving import serving
 from tests.support.streaming import PATIENCE_SECONDS, until
-
-
-@contextmanager
-def serving(folder: Path, *arguments: Json) -> Generator["tuple[subprocess.Popen[str], str]"]:
-    server = process("serve", "--port", 0, *arguments, folder=folder)
-    try:
-        assert server.stdout is not None
-        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+); Ctrl-C stops\n", server.stdout.readline())
-        assert found, server.communicate()
-        yield server, found[1]
-    finally:
-        server.kill()
-        server.wait()
-        for pipe in (server.stdout, server.stderr):
-            assert pipe is not None
-            pipe.close()
 
 
 def end(server: "subprocess.Popen[str]", number: signal.Signals) -> Ran:
