@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from publog.server import compatible, content, health, messages, openapi, search
 from publog.server.admission import admit
-from publog.server.door import UNMATCHED, Door, exchange_of, faults, misdirected
+from publog.server.door import Door, exchange_of, faults, misdirected
 from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
-from publog.server.problems import NoSuchPath, fault, of_status, problem_of
+from publog.server.problems import fault, of_status, problem_of
 
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
@@ -65,29 +65,34 @@ def _answering(
             if problem is None:
                 faults.exception("request %s", exchange.request_id)
                 problem = fault()
-            if isinstance(problem, NoSuchPath):
-                exchange.route = UNMATCHED
             return endpoint.failed(problem, exchange.request_id)
 
     return answer
 
 
 def _otherwise(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
-    """What is done with a path that no route has, whatever the method."""
+    """What is done with a path that no route has: an API that takes every path has its turn."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        request = Request(scope, receive)
+        # Who shows no key does not speak that API, in which one always does.
+        if request.method not in ("GET", "HEAD") or not _shows_key(request):
             raise HTTPException(404)
         scope["path_params"] = {"id": scope["path"].removeprefix("/")}
-        await (await answer(Request(scope, receive)))(scope, receive, send)
+        await (await answer(request))(scope, receive, send)
 
     return handle
 
 
+def _shows_key(request: Request) -> bool:
+    return "authorization" in request.headers or "api-key" in request.query_params
+
+
 async def _plain_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return NoSuchPath().response(exchange_of(request.scope).request_id)
-    detail = f"This path does not take {request.method}." if error.status_code == 405 else error.detail
-    problem = of_status(error.status_code, detail, error.headers)
+    details = {
+        404: "There is nothing at this path. /openapi.json has every path; a URI in one is percent-encoded whole, / too.",
+        405: f"This path does not take {request.method}.",
+    }
+    problem = of_status(error.status_code, details.get(error.status_code, error.detail), error.headers)
     return problem.response(exchange_of(request.scope).request_id)

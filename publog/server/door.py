@@ -17,9 +17,6 @@ from publog.server.problems import Problem, fault
 access: Final = logging.getLogger("publog.access")
 faults: Final = logging.getLogger("publog.fault")
 
-UNMATCHED: Final = "unmatched"
-"""The route of a path that there is not."""
-
 _REQUEST_ID: Final = re.compile(rf"[A-Za-z0-9._\-:/+=]{{1,{REQUEST_ID_CHARACTERS_MAX}}}\Z")
 _LOOPBACK_HOST: Final = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?\Z", re.IGNORECASE)
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(/.*)?\Z", re.IGNORECASE | re.DOTALL)
@@ -31,7 +28,7 @@ class Exchange:
     """One request and what is known of it so far."""
 
     request_id: str
-    route: str = UNMATCHED
+    route: str = "unmatched"
     """The path with its parameters in braces, so that there are few."""
     key: str | None = None
     """The id of the key that was shown."""

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from publog.keys import Key
 from publog.server.limits import PARAMETERS_MAX, THREADS_MAX
 from publog.server.newsroom import Newsroom
-from publog.server.problems import PROBLEM_TYPE, NoSuchPath, Problem, ProblemDocument, Unusable
+from publog.server.problems import PROBLEM_TYPE, Problem, ProblemDocument, Unusable
 
 Scope = Literal["publish", "search", "admin"]
 """What a key may allow."""
@@ -149,9 +149,7 @@ class Endpoint(Generic[P]):
 
     def failed(self, problem: Problem, request_id: str) -> Response:
         """An answer that is an error."""
-        if self.manners is None or isinstance(problem, NoSuchPath):
-            return problem.response(request_id)
-        return self.manners.response(problem)
+        return problem.response(request_id) if self.manners is None else self.manners.response(problem)
 
 
 class Threads:

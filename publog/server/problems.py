@@ -111,16 +111,6 @@ class NotThere(Problem):
         super().__init__(404, "not-found", "There is nothing here", detail)
 
 
-class NoSuchPath(NotThere):
-    """A path that there is not, also where another API would take every path."""
-
-    def __init__(self) -> None:
-        detail = (
-            "There is nothing at this path. /openapi.json has every path; a URI in one is percent-encoded whole, / too."
-        )
-        super().__init__(detail)
-
-
 def of_status(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Problem:
     """The problem for a plain HTTP status."""
     title = HTTPStatus(status).phrase

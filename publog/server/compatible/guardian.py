@@ -20,7 +20,7 @@ from publog.server.compatible.serving import Served, Shelf, both, content_of, se
 from publog.server.compatible.templates import fill, slug, uri_of
 from publog.server.endpoints import Call, Endpoint, Manners, Parameters, Reply
 from publog.server.limits import GUARDIAN_IDS_MAX, GUARDIAN_PAGE_SIZE_MAX
-from publog.server.problems import NoSuchPath, NotThere, Problem, Unusable
+from publog.server.problems import NotThere, Problem, Unusable
 
 _NAME: Final = "guardian"
 _CONTRIBUTOR: Final = "contributor"
@@ -259,9 +259,6 @@ async def item(call: Call[ItemParameters]) -> Reply:
 
 def _item(call: Call[ItemParameters]) -> Reply:
     asked = call.parameters
-    if asked.api_key is msgspec.UNSET and "authorization" not in call.request.headers:
-        # Who shows no key does not speak this API, in which one always does: it is a path that there is not.
-        raise NoSuchPath
     guardian = _opened(call)
     uri = uri_of(asked.id)
     try:

@@ -56,6 +56,8 @@ _EVERY_SOURCE: Final = ("all", "nyt", "inyt")
 _DIGITS: Final = "^[0-9]{8}$"
 _NUMBER_DIGITS_MAX: Final = 18
 
+_ON: Final = ("true", "1")
+
 Switch = Literal["true", "false", "1", "0"]
 
 
@@ -193,11 +195,11 @@ class Meta(msgspec.Struct):
 
 
 class Documents(msgspec.Struct, omit_defaults=True):
-    """A page of documents. Clients of different years read meta or metadata."""
+    """A page of documents. Clients of different years read meta or metadata; strict ones know only meta."""
 
     docs: list[dict[str, Any]]
     meta: Meta
-    metadata: Meta
+    metadata: Meta | msgspec.UnsetType = msgspec.UNSET
     facets: dict[str, FacetTerms] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -222,6 +224,16 @@ async def articles(call: Call[ArticleParameters]) -> Reply:
     return await call.in_thread(_articles, call)
 
 
+async def strict_articles(call: Call[ArticleParameters]) -> Reply:
+    if call.parameters.facet in _ON:
+        raise Unusable(
+            "facet: the official description has no facets in an answer; ask /svc/search/v2 for them", "facet"
+        )
+    reply = await call.in_thread(_articles, call)
+    reply.value.response.metadata = msgspec.UNSET
+    return reply
+
+
 def _articles(call: Call[ArticleParameters]) -> Reply:
     asked = call.parameters
     begun = time.perf_counter()
@@ -236,7 +248,7 @@ def _articles(call: Call[ArticleParameters]) -> Reply:
     until = None if asked.end_date is msgspec.UNSET else _day("end_date", asked.end_date)[1]
     counted = [name for name in names if stories.has(name)]
     facets = [Facet(stories.paths(name)[0], FACET_SIZE_MAX) for name in counted]
-    is_filtered = asked.facet_filter in ("true", "1")
+    is_filtered = asked.facet_filter in _ON
     sort: Sort = "relevance" if asked.sort == "best" else asked.sort
     found = stories.search(
         both(text, filters),
@@ -245,7 +257,7 @@ def _articles(call: Call[ArticleParameters]) -> Reply:
         sort=sort,
         limit=NYT_PAGE_HITS,
         offset=asked.page * NYT_PAGE_HITS,
-        highlight=asked.hl in ("true", "1"),
+        highlight=asked.hl in _ON,
         facets=facets if is_filtered else (),
     )
     counts = found if is_filtered or not facets else stories.search(text, limit=0, facets=facets)
@@ -253,7 +265,7 @@ def _articles(call: Call[ArticleParameters]) -> Reply:
     took = round((time.perf_counter() - begun) * 1e3)
     meta = Meta(found.total, asked.page * NYT_PAGE_HITS, took)
     told = Documents(shown, meta, meta)
-    if asked.facet in ("true", "1"):
+    if asked.facet in _ON:
         terms = {name: counts.facets[stories.paths(name)[0]] for name in counted}
         told.facets = {name: _terms(terms.get(name, ()), counts.total) for name in names}
     return _answer(nyt, told)
@@ -285,7 +297,7 @@ def _facet_names(asked: ArticleParameters) -> list[str]:
             raise Unusable(told, "facet_fields", list(NYT_FACETS))
     if len(names) > NYT_FACETS_MAX:
         raise Unusable(f"facet_fields: there are {len(names)}; use at most {NYT_FACETS_MAX}", "facet_fields")
-    return names if asked.facet in ("true", "1") else []
+    return names if asked.facet in _ON else []
 
 
 def _terms(counts: Any, hits: int) -> FacetTerms:
@@ -438,6 +450,8 @@ def _by_url(call: Call[UrlParameters]) -> Reply:
     nyt = served(call.newsroom, _NAME)
     stories = nyt.shelf(STORIES)
     found = stories.search(stories.value("web_url", call.parameters.url), sort="newest", limit=NEWSWIRE_LIMIT_MAX)
+    if not found.hits:
+        raise NotThere(f"there is no story at {call.parameters.url[:300]!r}")
     return _items(nyt, [stories.show("item", hit) for hit in found.hits])
 
 
@@ -505,6 +519,14 @@ ENDPOINTS: Final = [
         "nyt_article_search",
         "The New York Times' Article Search",
         articles,
+        Articles,
+        ArticleParameters,
+    ),
+    _get(
+        "/svc/search/v2/strict/articlesearch.json",
+        "nyt_article_search_strict",
+        "The same for clients that refuse what the official description has not: meta alone, no facets",
+        strict_articles,
         Articles,
         ArticleParameters,
     ),

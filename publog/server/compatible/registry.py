@@ -40,6 +40,8 @@ MANNERS: Final = Manners(RegistryError, _error, media_type=MEDIA_TYPE)
 Flag = Annotated[
     Literal["true", "false"], msgspec.Meta(description="Nothing is ever deleted here, so it changes nothing.")
 ]
+Offset = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="Items to leave out.")]
+Limit = Annotated[int, msgspec.Meta(ge=-1, le=2**31 - 1, description="Items to give; -1 for all.")]
 SubjectName = Annotated[str, msgspec.Meta(description="A kind of the catalog.", examples=["article"])]
 VersionName = Annotated[str, msgspec.Meta(description="A version from 1, or latest (-1 as well).", examples=["latest"])]
 SchemaId = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="As it stands in a message's first bytes.")]
@@ -51,12 +53,18 @@ class SubjectsParameters(Parameters, frozen=True):
     subjectPrefix: Annotated[str, msgspec.Meta(max_length=500, description="Only subjects that begin so.")] = ""  # noqa: N815
     deleted: Flag = "false"
     deletedOnly: Flag = "false"  # noqa: N815
+    deleted_only: Flag = "false"
+    offset: Offset = 0
+    limit: Limit = -1
 
 
 class SubjectParameters(Parameters, frozen=True):
     subject: SubjectName
     deleted: Flag = "false"
     deletedOnly: Flag = "false"  # noqa: N815
+    deleted_only: Flag = "false"
+    offset: Offset = 0
+    limit: Limit = -1
 
 
 class VersionParameters(Parameters, frozen=True):
@@ -112,12 +120,12 @@ async def subjects(call: Call[SubjectsParameters]) -> Reply:
     found = dict.fromkeys(schema.kind for schema in await call.in_thread(_schemas, call))
     asked = call.parameters
     names = [kind for kind in found if kind.startswith(asked.subjectPrefix)]
-    return _reply([] if asked.deletedOnly == "true" else names)
+    return _reply(_part(names, asked))
 
 
 async def versions(call: Call[SubjectParameters]) -> Reply:
     found = _of_subject(await call.in_thread(_schemas, call), call.parameters.subject)
-    return _reply([] if call.parameters.deletedOnly == "true" else [schema.version for schema in found])
+    return _reply(_part([schema.version for schema in found], call.parameters))
 
 
 async def version(call: Call[VersionParameters]) -> Reply:
@@ -163,6 +171,12 @@ async def mode(call: Call[Parameters]) -> Reply:  # noqa: ARG001
 def _schemas(call: Call[Any]) -> list[RegisteredSchema]:
     with call.newsroom.reading() as reader:
         return list(reader.log.schemas())
+
+
+def _part(items: list[Any], asked: SubjectsParameters | SubjectParameters) -> list[Any]:
+    if "true" in (asked.deletedOnly, asked.deleted_only):
+        return []
+    return items[asked.offset :][: len(items) if asked.limit < 0 else asked.limit]
 
 
 def _of_subject(schemas: list[RegisteredSchema], subject: str) -> list[RegisteredSchema]:
