@@ -7,7 +7,7 @@ import msgspec
 
 from publog import VERSION
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
-from publog.server.problems import ProblemDocument
+from publog.server.problems import PROBLEM_TYPE, ProblemDocument
 
 _COMMON: Final = (421, 422, 500)
 """Problems that every endpoint may answer with; 422 names what is unknown, repeated or out of bounds."""
@@ -66,8 +66,8 @@ def describe(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
 
 
 def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str, Any]) -> dict[str, Any]:
-    error_type, error = one.error
-    problem = {error_type: {"schema": schemas[error]}}
+    # The door and who routes know no API of others: their problems are plain.
+    problem = {type_: {"schema": schemas[error]} for type_, error in (one.error, (PROBLEM_TYPE, ProblemDocument))}
     guarded = _GUARDED if one.scopes else ()
     responses: dict[str, Any] = {
         str(status): {
@@ -78,7 +78,7 @@ def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str
     }
     told = "A problem (RFC 9457)" if one.manners is None else "An error, as this API has it"
     statuses = {*_COMMON, *guarded, *one.problems}
-    for status in sorted(statuses if one.manners is None else map(one.manners.status, statuses)):
+    for status in sorted(statuses if one.manners is None else {one.manners.status(status) for status in statuses}):
         responses[str(status)] = {"description": told, "content": problem}
     required = parameters.get("required", [])
     operation: dict[str, Any] = {
