@@ -318,3 +318,22 @@ def test_the_facets_say_what_the_messages_say(here: TestClient, courier: Courier
     assert here.get("/svc/search/v2/articlesearch.json?facet_fields=source").json()["response"].get("facets") is None
     for wrong in ("headline", "a,b", "day_of_week,document_type,news_desk,pub_month,pub_year,source"):
         assert here.get("/svc/search/v2/articlesearch.json", params={"facet_fields": wrong}).status_code == 400
+
+
+def test_a_tag_is_meant_by_its_whole_name_or_by_words_in_it(here: TestClient, courier: Courier) -> None:
+    def found(fq: str) -> int:
+        answer = here.get("/svc/search/v2/articlesearch.json", params={"fq": fq})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["response"]["meta"]["hits"]
+
+    of_trust = len(courier.tagged("organization", "Calder Harbour Trust"))
+    assert of_trust > 0
+    assert found('organizations:"Calder Harbour Trust"') == of_trust
+    assert found('organizations:"Calder Harbour"') == found('organizations:"Harbour"') == 0
+    assert found('persons:"Calder Harbour Trust"') == found('subject.contains:"Calder Trust"') == 0
+    assert found('organizations.contains:"trust calder"') >= of_trust
+    everybody = {data["name"] for data in courier.latest.values() if data.get("type") == "organization"}
+    tagged = {uri for name in everybody for uri in courier.tagged("organization", name)}
+    assert found("_exists_:organizations") == found("organizations:*") == len(tagged)
+    writer = courier.latest[next(iter(courier.articles.values()))["bylines"][0]]["name"]
+    assert found(f'byline:"{writer.split()[1].lower()}"') == found(f'byline:"{writer}"') > 0
