@@ -6,7 +6,7 @@ them is the server's.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,18 @@ class Interface:
     collections: Mapping[str, Collection]
 
 
+Form = Literal["object", "list", "text"]
+
+FORMS: Final[Mapping[Form, tuple[type, ...]]] = {"object": (Shape,), "list": (Each, Listing), "text": (Field,)}
+"""What a template makes, to the templates that do."""
+
+
 class KnownCollection(NamedTuple):
     """What a collection of an API may have."""
 
     search: Sequence[str]
-    shapes: Sequence[str]
+    shapes: Mapping[str, Form]
+    """What the template of each makes."""
 
 
 class KnownInterface(NamedTuple):
@@ -126,9 +133,9 @@ INTERFACES: Final[Mapping[str, KnownInterface]] = {
                     *("kicker", "print_section", "print_page", "web_url", "word_count"),
                     *("headline", "body", "byline", "tags"),
                 ),
-                ("document", "item"),
+                {"document": "object", "item": "object"},
             ),
-            "tags": KnownCollection(("type", "name"), ("name",)),
+            "tags": KnownCollection(("type", "name"), {"name": "text"}),
         },
     ),
     "guardian": KnownInterface(
@@ -136,10 +143,17 @@ INTERFACES: Final[Mapping[str, KnownInterface]] = {
         {
             STORIES: KnownCollection(
                 ("id", "section", "production-office", "lang", "star-rating", "tag", *GUARDIAN_DATES, *GUARDIAN_TEXTS),
-                ("item", "section", "fields", "tags", "elements", "block"),
+                {
+                    "item": "object",
+                    "section": "object",
+                    "fields": "object",
+                    "block": "object",
+                    "tags": "list",
+                    "elements": "list",
+                },
             ),
-            "tags": KnownCollection(("type", "section", "name"), ("item",)),
-            "contributors": KnownCollection(("type", "section", "name"), ("item",)),
+            "tags": KnownCollection(("type", "section", "name"), {"item": "object"}),
+            "contributors": KnownCollection(("type", "section", "name"), {"item": "object"}),
         },
     ),
 }

@@ -8,12 +8,14 @@ from typing import Any, Final, cast
 from assets.errors import CatalogProblem
 from assets.interfaces import (
     CONVERSIONS,
+    FORMS,
     INTERFACES,
     STORIES,
     Collection,
     Constant,
     Each,
     Field,
+    Form,
     Interface,
     KnownCollection,
     KnownInterface,
@@ -31,6 +33,11 @@ TEMPLATE_DEPTH_MAX: Final = 16
 """Templates inside each other."""
 
 _COMMENT: Final = re.compile(r"^\s*#.*")
+_FORM: Final[Mapping[Form, str]] = {
+    "object": "an object: { NAME = TEMPLATE }",
+    "list": "a list: { each = ... } or [...]",
+    "text": 'a value: "PATH"',
+}
 _FIELD: Final = frozenset({"path", "as", "words", "else"})
 _EACH: Final = frozenset({"each", "item", "only", "as", "else"})
 
@@ -100,7 +107,10 @@ class InterfacesReader:
                 self.problem((*place, key), f"{name} has no shape {key}", f"Known are {', '.join(known.shapes)}")
                 continue
             template = _Templates(self, view, (*place, key)).read(value, ())
-            if template is not None:
+            form = known.shapes[key]
+            if template is not None and not isinstance(template, FORMS[form]):
+                self.problem((*place, key), f"{name}.shape.{key} makes no {form}", f"Write a template of {_FORM[form]}")
+            elif template is not None:
                 shapes[key] = template
         for key in known.shapes:
             if key not in self.table((), table.get("shape", {})):

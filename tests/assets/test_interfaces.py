@@ -116,6 +116,21 @@ def test_what_is_wrong_is_told_with_its_place_and_its_remedy(old: str, new: str,
     assert any(told in str(problem) for problem in refused.value.problems), str(refused.value)
 
 
+def test_a_shape_makes_what_its_api_has_there() -> None:
+    text = """
+        [guardian.stories]
+        view = "story"
+        shape = { item = "uri", section = { each = "images", item = "path" }, fields = {}, tags = {}, elements = [], block = {} }
+    """
+    with pytest.raises(InvalidCatalog) as refused:
+        parse_catalog(catalog(text))
+    assert [str(problem) for problem in refused.value.problems] == [
+        "interfaces.toml:4: guardian.stories.shape.item makes no object. Write a template of an object: { NAME = TEMPLATE }.",
+        "interfaces.toml:4: guardian.stories.shape.section makes no object. Write a template of an object: { NAME = TEMPLATE }.",
+        "interfaces.toml:4: guardian.stories.shape.tags makes no list. Write a template of a list: { each = ... } or [...].",
+    ]
+
+
 def test_every_interface_has_stories() -> None:
     with pytest.raises(
         InvalidCatalog, match=r"interfaces.toml:2: nyt has no stories. Write \[nyt.stories\] with a view."

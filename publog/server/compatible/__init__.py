@@ -6,10 +6,16 @@ expressions, never an engine's syntax.
 
 from typing import Any, Final
 
-from publog.server.compatible import guardian, nyt, registry
+from publog.server.compatible import guardian, guardian_tags, newswire, nyt, registry
 from publog.server.endpoints import Endpoint
 
-ENDPOINTS: Final[list[Endpoint[Any]]] = [*nyt.ENDPOINTS, *registry.ENDPOINTS, *guardian.ENDPOINTS]
+ENDPOINTS: Final[list[Endpoint[Any]]] = [
+    *nyt.ENDPOINTS,
+    *newswire.ENDPOINTS,
+    *registry.ENDPOINTS,
+    *guardian.ENDPOINTS,
+    *guardian_tags.ENDPOINTS,
+]
 
 EVERY_PATH: Final[Endpoint[Any]] = guardian.ITEM
 """It takes every path that no other endpoint has."""

@@ -1,8 +1,6 @@
-"""The New York Times' Article Search, Archive and Times Newswire, answered by the catalog's `[nyt]` interface."""
+"""The New York Times' Article Search and Archive, answered by the catalog's `[nyt]` interface."""
 
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from html import escape
 from typing import Annotated, Any, Final, Literal
 
@@ -10,89 +8,28 @@ import msgspec
 
 from assets.interfaces import NYT_FACETS, STORIES, Shape
 from indexers.dates import parse_range
-from indexers.errors import InvalidQuery
-from indexers.limits import FACET_SIZE_MAX, OFFSET_MAX, QUERY_CHARACTERS_MAX
+from indexers.limits import FACET_SIZE_MAX, QUERY_CHARACTERS_MAX
 from indexers.port import Facet, Highlight, Hit, Sort
-from indexers.query import All, AnyOf, Dated, Exact, Expression, Match
-from publog.server.compatible.boolean import to_query
-from publog.server.compatible.fq import Filter, Present, Span, Term, parse_fq
-from publog.server.compatible.serving import Served, Shelf, both, served, words
-from publog.server.compatible.templates import slug
-from publog.server.endpoints import Call, Endpoint, Manners, Parameters, Reply
+from publog.server.compatible.nyt_filters import ALIASES, filtered
+from publog.server.compatible.nyt_manners import KeyParameters, interface, reading, rights
+from publog.server.compatible.serving import Served, Shelf, both, words
+from publog.server.endpoints import Call, Reply
 from publog.server.limits import (
-    NEWSWIRE_HOURS_MAX,
-    NEWSWIRE_LIMIT_MAX,
     NYT_FACET_TERMS,
     NYT_FACETS_MAX,
     NYT_MONTH_STORIES_MAX,
     NYT_PAGE_HITS,
     NYT_PAGE_MAX,
-    TAGS_MEANT_MAX,
 )
-from publog.server.problems import NotThere, Problem, Unusable
+from publog.server.problems import Unusable
 
-_NAME: Final = "nyt"
-_TAGS: Final = ("subject", "persons", "organizations", "glocations", "creative_works")
-_TEXTS: Final = ("headline", "body", "byline")
-_ALIASES: Final = {
-    "headline.search": "headline",
-    "body.search": "body",
-    "desk": "news_desk",
-    "newsdesk": "news_desk",
-    "section.name": "section_name",
-    "subsection.name": "subsection_name",
-    "typeOfMaterials": "type_of_material",
-    "glocation": "glocations",
-    "timesTag.subject": "subject",
-    "timesTag.person": "persons",
-    "timesTag.organization": "organizations",
-    "timesTag.location": "glocations",
-    "timesTag.creative_work": "creative_works",
-}
-"""Other names that clients know a field by."""
-
-_CONTAINS: Final = ".contains"
-_EVERY_SOURCE: Final = ("all", "nyt", "inyt")
 _DIGITS: Final = "^[0-9]{8}$"
-_NUMBER_DIGITS_MAX: Final = 18
-
 _ON: Final = ("true", "1")
 
 Switch = Literal["true", "false", "1", "0"]
 
 
-class FaultDetail(msgspec.Struct):
-    errorcode: str
-
-
-class FaultText(msgspec.Struct):
-    faultstring: str
-    detail: FaultDetail
-
-
-class Fault(msgspec.Struct):
-    """An error, as the New York Times' APIs have it."""
-
-    fault: FaultText
-
-
-def _fault(problem: Problem) -> Fault:
-    document = problem.document
-    return Fault(FaultText(document.detail, FaultDetail(document.type)))
-
-
-MANNERS: Final = Manners(Fault, _fault, {422: 400}, key_parameter="api-key")
-
-Key = Annotated[
-    str, msgspec.Meta(max_length=200, description="A key; any text where this newsroom never made one, on its machine.")
-]
-
-
-class KeyParameters(Parameters, frozen=True):
-    key: Key | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="api-key")
-
-
-class ArticleParameters(Parameters, frozen=True):
+class ArticleParameters(KeyParameters, frozen=True, kw_only=True):
     q: Annotated[
         str, msgspec.Meta(max_length=QUERY_CHARACTERS_MAX, description='Words, "phrases", AND, OR, NOT, (groups).')
     ] = ""
@@ -131,41 +68,11 @@ class ArticleParameters(Parameters, frozen=True):
         str, msgspec.Meta(max_length=500, description="The former name of facet_fields.", examples=["source"])
     ] = ""
     facet_filter: Annotated[Switch, msgspec.Meta(description="Whether fq and dates hold for the counts too.")] = "false"
-    key: Key | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="api-key")
 
 
-class ArchiveParameters(Parameters, frozen=True):
+class ArchiveParameters(KeyParameters, frozen=True, kw_only=True):
     year: Annotated[int, msgspec.Meta(ge=1, le=9999, description="A year.", examples=[2026])]
     month: Annotated[int, msgspec.Meta(ge=1, le=12, description="1 to 12.")]
-    key: Key | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="api-key")
-
-
-class UrlParameters(Parameters, frozen=True):
-    url: Annotated[str, msgspec.Meta(max_length=QUERY_CHARACTERS_MAX, description="The address of a story's page.")]
-    key: Key | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="api-key")
-
-
-Source = Annotated[
-    str, msgspec.Meta(description="all, nyt and inyt are every source; else one in lower case, hyphens.")
-]
-Section = Annotated[str, msgspec.Meta(description="all, or one of section-list.json.")]
-
-
-class WireParameters(Parameters, frozen=True):
-    source: Source
-    section: Section
-    limit: Annotated[int, msgspec.Meta(ge=1, le=NEWSWIRE_LIMIT_MAX, description="Items.")] = NEWSWIRE_LIMIT_MAX
-    offset: Annotated[int, msgspec.Meta(ge=0, le=OFFSET_MAX, description="Items to leave out.")] = 0
-    key: Key | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="api-key")
-
-
-class PeriodParameters(Parameters, frozen=True):
-    source: Source
-    section: Section
-    period: Annotated[int, msgspec.Meta(ge=1, le=NEWSWIRE_HOURS_MAX, description="Only of the last hours.")]
-    limit: Annotated[int, msgspec.Meta(ge=1, le=NEWSWIRE_LIMIT_MAX, description="Items.")] = NEWSWIRE_LIMIT_MAX
-    offset: Annotated[int, msgspec.Meta(ge=0, le=OFFSET_MAX, description="Items to leave out.")] = 0
-    key: Key | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="api-key")
 
 
 class FacetTerm(msgspec.Struct):
@@ -211,15 +118,6 @@ class Articles(msgspec.Struct):
     response: Documents
 
 
-class Items(msgspec.Struct):
-    """An answer of the Times Newswire."""
-
-    status: str
-    copyright: str
-    num_results: int
-    results: list[dict[str, Any]]
-
-
 async def articles(call: Call[ArticleParameters]) -> Reply:
     return await call.in_thread(_articles, call)
 
@@ -237,13 +135,12 @@ async def strict_articles(call: Call[ArticleParameters]) -> Reply:
 def _articles(call: Call[ArticleParameters]) -> Reply:
     asked = call.parameters
     begun = time.perf_counter()
-    nyt = served(call.newsroom, _NAME)
+    nyt = interface(call)
     stories = nyt.shelf(STORIES)
     fields = _fields(stories, asked.fl)
     names = _facet_names(asked)
     text = words(asked.q)
-    condition = parse_fq(asked.fq)
-    filters = None if condition is None else to_query(condition, lambda leaf: _leaf(nyt, stories, leaf))
+    filters = filtered(nyt, stories, asked.fq)
     since = None if asked.begin_date is msgspec.UNSET else _day("begin_date", asked.begin_date)[0]
     until = None if asked.end_date is msgspec.UNSET else _day("end_date", asked.end_date)[1]
     counted = [name for name in names if stories.has(name)]
@@ -272,7 +169,7 @@ def _articles(call: Call[ArticleParameters]) -> Reply:
 
 
 def _answer(nyt: Served, documents: Documents) -> Reply:
-    return Reply(Articles("OK", nyt.interface.settings.get("copyright", ""), documents))
+    return Reply(Articles("OK", rights(nyt), documents))
 
 
 def _fields(stories: Shelf, text: str) -> set[str] | None:
@@ -290,7 +187,7 @@ def _fields(stories: Shelf, text: str) -> set[str] | None:
 
 def _facet_names(asked: ArticleParameters) -> list[str]:
     text = ",".join(filter(None, (asked.facet_fields, asked.facet_field)))
-    names = list(dict.fromkeys(_ALIASES.get(name.strip(), name.strip()) for name in text.split(","))) if text else []
+    names = list(dict.fromkeys(ALIASES.get(name.strip(), name.strip()) for name in text.split(","))) if text else []
     for name in names:
         if name not in NYT_FACETS:
             told = f"facet_fields: {name[:100]!r} can't be counted; use {', '.join(NYT_FACETS)}"
@@ -331,101 +228,6 @@ def _day(name: str, digits: str) -> tuple[int | None, int | None]:
         raise Unusable(f"{name}: {digits} is no day; write YYYYMMDD", name) from None
 
 
-def _leaf(nyt: Served, stories: Shelf, leaf: Filter) -> Expression:
-    """What one condition of fq asks of the index."""
-    field = leaf.field
-    if field is None:
-        assert isinstance(leaf, Term)
-        return Match(leaf.text)
-    contains = field.endswith(_CONTAINS)
-    name = field.removesuffix(_CONTAINS)
-    name = _ALIASES.get(name, name)
-    if name == "pub_date":
-        return _dated(leaf)
-    if name in _TAGS:
-        return _tagged(nyt, stories, name, leaf, contains=contains)
-    if not stories.has(name) or name == "tags":
-        known = sorted({*stories.collection.search, *_TAGS, "pub_date"} - {"tags"})
-        raise InvalidQuery(f"There is no field {field[:100]!r} to filter by", f"Use {', '.join(known)}", leaf.position)
-    match leaf:
-        case Present():
-            return stories.present(name)
-        case Span():
-            return stories.between(
-                name, _number(leaf.first, leaf, leaf.with_first), _number(leaf.last, leaf, leaf.with_last)
-            )
-        case Term():
-            if name in _TEXTS:
-                return stories.words(name, leaf.text)
-            if contains:
-                return _containing(stories, name, leaf.text)
-            return stories.value(name, leaf.text)
-
-
-def _number(text: str | None, span: Span, is_included: bool) -> int | None:
-    if text is None:
-        return None
-    digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= _NUMBER_DIGITS_MAX):
-        raise InvalidQuery(f"{text[:100]!r} is no whole number", f"Write {span.field}:[1 TO 100]", span.position)
-    return int(text) if is_included else int(text) + (1 if text == span.first else -1)
-
-
-def _dated(leaf: Filter) -> Expression:
-    if isinstance(leaf, Present):
-        return Dated(None, None)
-
-    def period(text: str) -> tuple[int | None, int | None]:
-        try:
-            if ".." in text:
-                raise ValueError(text)
-            return parse_range(text)
-        except ValueError:
-            raise InvalidQuery(f"{text[:100]!r} is no date", "Write 2026-03-13 or a timestamp", leaf.position) from None
-
-    if isinstance(leaf, Term):
-        return Dated(*period(leaf.text))
-    since = None if leaf.first is None else period(leaf.first)[0 if leaf.with_first else 1]
-    until = None if leaf.last is None else period(leaf.last)[1 if leaf.with_last else 0]
-    return Dated(since, until)
-
-
-def _containing(stories: Shelf, name: str, text: str) -> Expression:
-    """The field has a value with these words in it."""
-    wanted = set(slug(text).split("-"))
-    matching = [value for value, _ in stories.values(name) if wanted <= set(slug(value).split("-"))]
-    return AnyOf(tuple(Exact(path, value) for value in matching for path in stories.paths(name)))
-
-
-def _tagged(nyt: Served, stories: Shelf, name: str, leaf: Filter, *, contains: bool) -> Expression:
-    """The story has a tag of this sort."""
-    tags = nyt.shelf("tags")
-    types = [
-        AnyOf(tuple(tags.value("type", type_) for type_, called in tags.collection.types.items() if called == name))
-    ]
-    match leaf:
-        case Span():
-            raise InvalidQuery(f"{name} is in no order", f'Write {name}:("A" "B")', leaf.position)
-        case Present():
-            found = tags.all(types[0], TAGS_MEANT_MAX)
-        case Term():
-            # The exact name is one that has these words, side by side, and nothing else.
-            named = (
-                [tags.words("name", word) for word in leaf.text.split()]
-                if contains
-                else [tags.words("name", leaf.text)]
-            )
-            found = tags.all(All((*types, *named)), TAGS_MEANT_MAX)
-    is_meant: Callable[[Hit], bool] = lambda hit: contains or leaf_text(leaf) in (None, tags.show("name", hit))  # noqa: E731
-    uris = [hit.uri for hit in found if is_meant(hit)]
-    return AnyOf(tuple(Exact(path, uri) for uri in uris for path in stories.paths("tags")))
-
-
-def leaf_text(leaf: Filter) -> str | None:
-    """The text of a term."""
-    return leaf.text if isinstance(leaf, Term) else None
-
-
 async def archive(call: Call[ArchiveParameters]) -> Reply:
     return await call.in_thread(_archive, call)
 
@@ -433,7 +235,7 @@ async def archive(call: Call[ArchiveParameters]) -> Reply:
 def _archive(call: Call[ArchiveParameters]) -> Reply:
     asked = call.parameters
     begun = time.perf_counter()
-    nyt = served(call.newsroom, _NAME)
+    nyt = interface(call)
     stories = nyt.shelf(STORIES)
     since, until = parse_range(f"{asked.year:04}-{asked.month:02}")
     hits = stories.all(None, NYT_MONTH_STORIES_MAX, since=since, until=until, sort="oldest")
@@ -442,79 +244,8 @@ def _archive(call: Call[ArchiveParameters]) -> Reply:
     return _answer(nyt, Documents(documents, meta, meta))
 
 
-async def by_url(call: Call[UrlParameters]) -> Reply:
-    return await call.in_thread(_by_url, call)
-
-
-def _by_url(call: Call[UrlParameters]) -> Reply:
-    nyt = served(call.newsroom, _NAME)
-    stories = nyt.shelf(STORIES)
-    found = stories.search(stories.value("web_url", call.parameters.url), sort="newest", limit=NEWSWIRE_LIMIT_MAX)
-    if not found.hits:
-        raise NotThere(f"there is no story at {call.parameters.url[:300]!r}")
-    return _items(nyt, [stories.show("item", hit) for hit in found.hits])
-
-
-async def wire(call: Call[Any]) -> Reply:
-    return await call.in_thread(_wire, call)
-
-
-def _wire(call: Call[WireParameters | PeriodParameters]) -> Reply:
-    asked = call.parameters
-    nyt = served(call.newsroom, _NAME)
-    stories = nyt.shelf(STORIES)
-    parts = [
-        None if asked.source in _EVERY_SOURCE else _slugged(stories, "source", asked.source),
-        None if asked.section == "all" else _slugged(stories, "section_name", asked.section),
-    ]
-    since = None
-    if isinstance(asked, PeriodParameters):
-        since = int(datetime.now(UTC).timestamp()) - asked.period * 3_600
-    found = stories.search(both(*parts), since=since, sort="newest", limit=asked.limit, offset=asked.offset)
-    return _items(nyt, [stories.show("item", hit) for hit in found.hits])
-
-
-def _slugged(stories: Shelf, name: str, text: str) -> Expression:
-    """The field has the value that is written so in addresses."""
-    values = [value for value, _ in stories.values(name)]
-    meant = [value for value in values if slug(value) == slug(text)]
-    if not meant:
-        known = sorted({slug(value) for value in values})
-        raise NotThere(f"there is no {name} {text[:100]!r}; there are all, {', '.join(known)}")
-    return AnyOf(tuple(stories.value(name, value) for value in meant))
-
-
-async def sections(call: Call[KeyParameters]) -> Reply:
-    return await call.in_thread(_sections, call)
-
-
-def _sections(call: Call[KeyParameters]) -> Reply:
-    nyt = served(call.newsroom, _NAME)
-    values = sorted(value for value, _ in nyt.shelf(STORIES).values("section_name"))
-    return _items(nyt, [{"section": slug(value), "display_name": value} for value in values])
-
-
-def _items(nyt: Served, results: list[dict[str, Any]]) -> Reply:
-    return Reply(Items("OK", nyt.interface.settings.get("copyright", ""), len(results), results))
-
-
-def _get(path: str, name: str, summary: str, handle: Any, answer: Any, parameters: Any) -> Endpoint[Any]:
-    return Endpoint(
-        "GET",
-        path,
-        name,
-        summary,
-        handle,
-        {200: ("As the New York Times' API has it", answer)},
-        parameters,
-        scopes=("search",),
-        problems=(404, 503),
-        manners=MANNERS,
-    )
-
-
 ENDPOINTS: Final = [
-    _get(
+    reading(
         "/svc/search/v2/articlesearch.json",
         "nyt_article_search",
         "The New York Times' Article Search",
@@ -522,7 +253,7 @@ ENDPOINTS: Final = [
         Articles,
         ArticleParameters,
     ),
-    _get(
+    reading(
         "/svc/search/v2/strict/articlesearch.json",
         "nyt_article_search_strict",
         "The same for clients that refuse what the official description has not: meta alone, no facets",
@@ -530,44 +261,12 @@ ENDPOINTS: Final = [
         Articles,
         ArticleParameters,
     ),
-    _get(
+    reading(
         "/svc/archive/v1/{year}/{month}.json",
         "nyt_archive",
         "The New York Times' Archive: every story of a month",
         archive,
         Articles,
         ArchiveParameters,
-    ),
-    _get(
-        "/svc/news/v3/content.json",
-        "nyt_newswire_by_url",
-        "Times Newswire: a story by its page",
-        by_url,
-        Items,
-        UrlParameters,
-    ),
-    _get(
-        "/svc/news/v3/content/section-list.json",
-        "nyt_sections",
-        "Times Newswire: the sections",
-        sections,
-        Items,
-        KeyParameters,
-    ),
-    _get(
-        "/svc/news/v3/content/{source}/{section}.json",
-        "nyt_newswire",
-        "Times Newswire: the latest stories",
-        wire,
-        Items,
-        WireParameters,
-    ),
-    _get(
-        "/svc/news/v3/content/{source}/{section}/{period}.json",
-        "nyt_newswire_of_hours",
-        "Times Newswire: the latest stories of so many hours",
-        wire,
-        Items,
-        PeriodParameters,
     ),
 ]
