@@ -64,11 +64,9 @@ def _leaf(nyt: Served, stories: Shelf, leaf: Filter) -> Expression:
         case Present():
             return stories.present(name)
         case Span():
-            return stories.between(
-                name,
-                _number(leaf.first, leaf, is_included=leaf.with_first),
-                _number(leaf.last, leaf, is_included=leaf.with_last),
-            )
+            first = _number(leaf.first, leaf, 0 if leaf.with_first else 1)
+            last = _number(leaf.last, leaf, 0 if leaf.with_last else -1)
+            return stories.between(name, first, last)
         case Term():
             if name in _TEXTS:
                 return stories.words(name, leaf.text)
@@ -77,13 +75,13 @@ def _leaf(nyt: Served, stories: Shelf, leaf: Filter) -> Expression:
             return stories.value(name, leaf.text)
 
 
-def _number(text: str | None, span: Span, *, is_included: bool) -> int | None:
+def _number(text: str | None, span: Span, inwards: int) -> int | None:
     if text is None:
         return None
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _NUMBER_DIGITS_MAX):
         raise InvalidQuery(f"{text[:100]!r} is no whole number", f"Write {span.field}:[1 TO 100]", span.position)
-    return int(text) if is_included else int(text) + (1 if text == span.first else -1)
+    return int(text) + inwards
 
 
 def _dated(leaf: Filter) -> Expression:
@@ -126,7 +124,7 @@ def _tagged(nyt: Served, stories: Shelf, name: str, leaf: Filter, *, contains: b
         case Term():
             # The exact name is one that has these words, side by side, and nothing else.
             named = (
-                [tags.words("name", word) for word in leaf.text.split()]
+                [tags.words("name", word) for word in leaf.text.split() or [""]]
                 if contains
                 else [tags.words("name", leaf.text)]
             )

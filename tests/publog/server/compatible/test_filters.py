@@ -335,5 +335,9 @@ def test_a_tag_is_meant_by_its_whole_name_or_by_words_in_it(here: TestClient, co
     everybody = {data["name"] for data in courier.latest.values() if data.get("type") == "organization"}
     tagged = {uri for name in everybody for uri in courier.tagged("organization", name)}
     assert found("_exists_:organizations") == found("organizations:*") == len(tagged)
+    assert found('organizations.contains:""') == found('section_name.contains:""') == found('section_name:""') == 0
+    counts = [data["word_count"] for data in courier.articles.values()]
+    assert found(f"word_count:[{counts[0]} TO {counts[0]}]") == counts.count(counts[0]) > 0
+    assert found(f"word_count:{{{counts[0]} TO {counts[0]}}}") == found(f"word_count:[{counts[0]} TO 0]") == 0
     writer = courier.latest[next(iter(courier.articles.values()))["bylines"][0]]["name"]
     assert found(f'byline:"{writer.split()[1].lower()}"') == found(f'byline:"{writer}"') > 0
