@@ -77,7 +77,7 @@ NYT_FACETS_MAX: Final = 5
 NYT_FACET_TERMS: Final = 5
 """Terms that Article Search gives of a facet."""
 
-NYT_MONTH_STORIES_MAX: Final = 50_000
+NYT_MONTH_STORIES_MAX: Final = 20_000
 """Stories of one month that the Archive gives: they are one answer."""
 
 NEWSWIRE_LIMIT_MAX: Final = 20
