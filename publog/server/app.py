@@ -1,6 +1,6 @@
 """The application: a table of endpoints behind the door."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -37,13 +37,20 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
     metrics = Metrics(newsroom)
     answering = partial(_answering, newsroom=newsroom, threads=Threads(), is_loopback=is_loopback)
     *endpoints, every_path = table(metrics)
-    app = Starlette(
-        routes=[Route(endpoint.path, answering(endpoint), methods=[endpoint.method]) for endpoint in endpoints],
-        exception_handlers={HTTPException: _plain_problem},
-    )
-    app.router.redirect_slashes = False
-    app.router.default = _otherwise(answering(every_path))
-    return Door(app, metrics, is_loopback=is_loopback)
+
+    def routed(endpoints: Iterable[Endpoint[Any]], otherwise: int) -> Starlette:
+        app = Starlette(
+            routes=[Route(endpoint.path, answering(endpoint), methods=[endpoint.method]) for endpoint in endpoints],
+            exception_handlers={HTTPException: _plain_problem},
+        )
+        app.router.redirect_slashes = False
+        app.router.default = _otherwise(answering(every_path), otherwise)
+        return app
+
+    app = routed(endpoints, 404)
+    # For another host's name there are only the APIs of others.
+    elsewhere = routed([endpoint for endpoint in endpoints if endpoint.manners is not None], 421)
+    return Door(app, elsewhere, metrics, is_loopback=is_loopback)
 
 
 def _answering(
@@ -53,8 +60,6 @@ def _answering(
         exchange = exchange_of(request.scope)
         exchange.route = endpoint.shown_path
         try:
-            if exchange.is_elsewhere and endpoint.manners is None:
-                raise misdirected()
             admitted = partial(admit, newsroom.keys, request, endpoint, is_loopback=is_loopback)
             key = await run_sync(admitted, limiter=threads.many)
             exchange.key = None if key is None else key.id
@@ -70,14 +75,14 @@ def _answering(
     return answer
 
 
-def _otherwise(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
-    """What is done with a path that no route has: an API that takes every path has its turn."""
+def _otherwise(answer: Callable[[Request], Awaitable[Response]], status: int) -> ASGIApp:
+    """What is done with a path that no route has: an API that takes every path has its turn, else it is this status."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         # Who shows no key does not speak that API, in which one always does.
         if request.method not in ("GET", "HEAD") or not _shows_key(request):
-            raise HTTPException(404)
+            raise HTTPException(status)
         scope["path_params"] = {"id": scope["path"].removeprefix("/")}
         await (await answer(request))(scope, receive, send)
 
@@ -94,5 +99,7 @@ async def _plain_problem(request: Request, error: Exception) -> Response:
         404: "There is nothing at this path. /openapi.json has every path; a URI in one is percent-encoded whole, / too.",
         405: f"This path does not take {request.method}.",
     }
+    if error.status_code == 421:
+        return misdirected().response(exchange_of(request.scope).request_id)
     problem = of_status(error.status_code, details.get(error.status_code, error.detail), error.headers)
     return problem.response(exchange_of(request.scope).request_id)

@@ -32,8 +32,6 @@ class Exchange:
     """The path with its parameters in braces, so that there are few."""
     key: str | None = None
     """The id of the key that was shown."""
-    is_elsewhere: bool = False
-    """Whether it was sent as if to a proxy, for another host: an API of others may answer it."""
 
 
 def misdirected() -> Problem:
@@ -54,8 +52,10 @@ def exchange_of(scope: Scope) -> Exchange:
 class Door:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, *, is_loopback: bool) -> None:
+    def __init__(self, app: ASGIApp, elsewhere: ASGIApp, metrics: Metrics, *, is_loopback: bool) -> None:
+        """`elsewhere` answers what is sent as if to a proxy, for another host."""
         self._app = app
+        self._elsewhere = elsewhere
         self._metrics = metrics
         self._is_loopback = is_loopback
         self._at_work = 0
@@ -92,14 +92,14 @@ class Door:
 
         self._at_work += 1
         try:
-            exchange.is_elsewhere = self._is_loopback and not _LOOPBACK_HOST.match(host)
+            is_elsewhere = self._is_loopback and not _LOOPBACK_HOST.match(host)
             # A browser sends a page's requests this way to no server but the proxy that its user chose.
             is_asked_as_proxy = absolute is not None and scope["method"] in ("GET", "HEAD")
-            problem = self._refusal(is_misdirected=exchange.is_elsewhere and not is_asked_as_proxy)
+            problem = self._refusal(is_misdirected=is_elsewhere and not is_asked_as_proxy)
             if problem is not None:
                 await problem.response(exchange.request_id)(scope, receive, answer)
             else:
-                await self._app(scope, receive, answer)
+                await (self._elsewhere if is_elsewhere else self._app)(scope, receive, answer)
         except Exception:
             if is_begun:
                 raise
