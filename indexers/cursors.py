@@ -65,5 +65,5 @@ def decode(query: Query) -> Position | None:
 
 
 def _digest(query: Query) -> bytes:
-    shaping = (query.text, query.view, sorted(set(query.filters)), query.since, query.until, query.sort)
+    shaping = (query.text, query.view, sorted(set(query.filters)), query.since, query.until, query.sort, query.date)
     return hashlib.blake2b(repr(shaping).encode(errors="backslashreplace"), digest_size=_DIGEST_BYTES).digest()

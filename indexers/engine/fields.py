@@ -1,7 +1,7 @@
 """How the engine calls what a catalog declares: field names, the schema; and how it reads text."""
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, NamedTuple
 
 import tantivy
 
@@ -41,6 +41,13 @@ def news_analyzer() -> tantivy.TextAnalyzer:
     )
 
 
+class Ranked(NamedTuple):
+    """Fields of ranks (`documents.Ranks`)."""
+
+    newest: str
+    oldest: str
+
+
 class Fields:
     """The engine's fields for a catalog's paths. A path that several views declare is one field.
 
@@ -54,6 +61,7 @@ class Fields:
         self._text = {path: f"t{number}" for number, path in enumerate(texts)}
         self._facets = {path: f"f{number}" for number, path in enumerate(facets)}
         self._searches = searches
+        self._times = {path for path in facets if _is_time(catalog, path)}
         self._ordered = {path for path in facets if _is_ordered(catalog, path)}
 
     @property
@@ -105,6 +113,21 @@ class Fields:
             raise UnknownField(path, known, "compare")
         return self._facets[path].replace("f", "n")
 
+    def rank_fields(self, path: str, view: str | None) -> Ranked:
+        """The engine's names of a facet's times as places in the orders by date.
+
+        Raises:
+            UnknownField: the view declares no such facet, or its values are no times.
+        """
+        known = self.facets(view) & self._times
+        if path not in known:
+            raise UnknownField(path, known, "order by")
+        return Ranked(self._facets[path].replace("f", "d"), self._facets[path].replace("f", "o"))
+
+    def is_time(self, path: str) -> bool:
+        """Whether a facet's values are times."""
+        return path in self._times
+
     def is_ordered(self, path: str) -> bool:
         """Whether a facet's values are whole numbers or times."""
         return path in self._ordered
@@ -124,7 +147,16 @@ class Fields:
             builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
             if path in self._ordered:
                 builder.add_integer_field(self.number_field(path, None), fast=True)
+            if path in self._times:
+                for rank in self.rank_fields(path, None):
+                    builder.add_integer_field(rank, fast=True)
         return builder.build()
+
+
+def _is_time(catalog: Catalog, path: str) -> bool:
+    views = [view for view in catalog.views.values() if path in view.search.facets]
+    types = [type_ for view in views for type_ in content_types(catalog.kinds, view, path)]
+    return all(type_.search_class == "time" for type_ in types)
 
 
 def _is_ordered(catalog: Catalog, path: str) -> bool:

@@ -47,6 +47,12 @@ class Search:
         self._analyzer = news_analyzer()
         self._matcher = Matcher(query, names, schema, self._analyzer)
         self._is_ranked = query.sort == "relevance" and self._matcher.is_ranked
+        ranked = fields.Ranked(fields.NEWEST, fields.OLDEST)
+        if query.date is not None:
+            ranked = names.rank_fields(query.date, query.view)
+            if query.view is None:
+                raise InvalidQuery("An order by another date is of one view", "Name the view")
+        self._order = ranked.oldest if query.sort == "oldest" else ranked.newest
         self._counts = {facet.field: self._count_of(facet) for facet in query.facets}
 
     def page(self, read: Callable[[tantivy.DocAddress], View]) -> Page:
@@ -55,8 +61,7 @@ class Search:
         after = self._after if self._query.after is None else self._position_of(self._query.after)
         if self._is_ranked:
             return ordering.by_score(after, self._query.offset, self._query.limit)
-        name = fields.OLDEST if self._query.sort == "oldest" else fields.NEWEST
-        return ordering.by_rank(name, after, self._query.offset, self._query.limit)
+        return ordering.by_rank(self._order, after, self._query.offset, self._query.limit)
 
     def _position_of(self, uri: str) -> Position:
         """Where a hit stands in this search.
@@ -73,7 +78,7 @@ class Search:
         if not hits:
             raise InvalidQuery(f"{uri[:200]!r} is no hit of this search", "Begin again without it")
         score, address = hits[0]
-        name = fields.OLDEST if self._query.sort == "oldest" else fields.NEWEST
+        name = fields.NEWEST if self._is_ranked else self._order
         (rank,) = cast("list[int]", self._searcher.fast_field_values(name, [address]))
         return Position(rank, id_, rounded(score) if self._is_ranked else None)
 

@@ -28,6 +28,10 @@ class Maker:
             view: {path: names.number_field(path, view) for path in names.facets(view) if names.is_ordered(path)}
             for view in catalog.views
         }
+        self._times = {
+            view: {path: names.rank_fields(path, view) for path in names.facets(view) if names.is_time(path)}
+            for view in catalog.views
+        }
         self._facets = {
             view: {path: names.facet_field(path, view, "count") for path in names.facets(view)}
             for view in catalog.views
@@ -61,6 +65,9 @@ class Maker:
                 found[text[path]] = strings
             for path, values in document.facets.items():
                 found[facets[path]] = values
+            for path, name in self._times[view.view].items():
+                times = document.numbers.get(path) or [None]
+                found[name.newest], found[name.oldest] = ranks(times[0], id_)
             for path, name in self._numbers[view.view].items():
                 if document.numbers.get(path):
                     found[name] = document.numbers[path]

@@ -48,6 +48,7 @@ from tests.contract.index_newsroom import (
     CATALOG,
     DATES,
     OTHER_CATALOG,
+    TIMED_CATALOG,
     WORDS,
     gone,
     newsrooms,
@@ -812,6 +813,38 @@ class IndexContract:
             if page.cursor is not None:
                 behind = index.search(Query(**query, limit=10, cursor=page.cursor, offset=3))
                 assert behind.hits == whole[offset + 13 : offset + 23]
+
+    @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
+    def test_another_date_makes_another_order(self, sort: Any) -> None:
+        chance = random.Random(sort)
+        contents: dict[str, dict[str, Any]] = {}
+        for number in range(90):
+            uri = f"nyt://page/{number}"
+            days = [chance.choice([None, f"2026-03-{chance.randrange(1, 9):02}T10:00:00Z"]) for _ in range(2)]
+            contents[uri] = {"uri": uri, "name": "fox", "made": days[0], "changed": days[1]}
+        views = [View("page", uri, 1, "live", orjson.dumps(content), b"{}") for uri, content in contents.items()]
+        index = self.new()
+        parts = [write_part(self.tmp_path / "timed", [*views[:60], gone(views[0]._replace(uri="nyt://page/gone"))])]
+        index.load(parts, catalog=TIMED_CATALOG, applied_through=0)
+        index.write(views[60:], applied_through=1)
+        for date, field in ((None, "made"), ("changed", "changed"), ("made", "made")):
+            query: dict[str, Any] = {"view": "page", "date": date, "sort": sort}
+            whole = index.search(Query(**query, limit=100)).hits
+            told = [contents[hit.uri][field] for hit in whole]
+            dated = sorted((day for day in told if day is not None), reverse=sort != "oldest")
+            assert told == dated + [None] * (90 - len(dated))
+            visited = list(index.search(Query(**query, limit=40)).hits)
+            cursor = index.search(Query(**query, limit=40)).cursor
+            visited += index.search(Query(**query, limit=20, cursor=cursor)).hits
+            visited += index.search(Query(**query, limit=20, after=visited[-1].uri)).hits
+            visited += index.search(Query(**query, limit=20, offset=80)).hits
+            assert visited == list(whole)
+            with pytest.raises(InvalidCursor, match="another search"):
+                index.search(Query(view="page", date="made" if date != "made" else "changed", sort=sort, cursor=cursor))
+        with pytest.raises(UnknownField, match=r"to order by\. Use one of changed, made\."):
+            index.search(Query(view="page", date="name"))
+        with pytest.raises(InvalidQuery, match="Name the view"):
+            index.search(Query(date="made"))
 
     @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
     @pytest.mark.parametrize("text", ["", "fox OR dog"])

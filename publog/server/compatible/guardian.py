@@ -156,8 +156,14 @@ def _found(guardian: Guardian, asked: ListedParameters, more: Expression | None,
             parts.append(stories.between(asked.use_date, since, None if until is None else until - 1))
     elif asked.use_date != "published":
         raise Unusable("use-date: there is no from-date or to-date", "use-date")
+    (order_date, *_) = stories.paths(asked.order_date)
     return stories.search(
-        both(text, *parts, _ids(stories, asked.ids), more), sort=_order(asked), limit=asked.page_size, **dated, **place
+        both(text, *parts, _ids(stories, asked.ids), more),
+        sort=_order(asked),
+        date=None if order_date == stories.date else order_date,
+        limit=asked.page_size,
+        **dated,
+        **place,
     )
 
 

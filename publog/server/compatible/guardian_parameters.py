@@ -132,7 +132,8 @@ class ListedParameters(ShownParameters, frozen=True, rename="kebab"):
         | msgspec.UnsetType
     ) = msgspec.UNSET
     order_date: Annotated[
-        Literal["published"], msgspec.Meta(description="Which date newest and oldest mean: there is one order.")
+        Literal["published", "first-publication", "newspaper-edition", "last-modified"],
+        msgspec.Meta(description="Which date newest and oldest mean."),
     ] = "published"
     page_size: Annotated[int, msgspec.Meta(ge=1, le=GUARDIAN_PAGE_SIZE_MAX, description="Results on a page.")] = (
         _PAGE_SIZE

@@ -186,6 +186,20 @@ def test_dates_and_orders(ask: Ask, courier: Courier) -> None:
     assert found[4] == between(first, last, "first_published_at")
 
 
+def test_every_date_makes_an_order(ask: Ask, courier: Courier) -> None:
+    for name, field in (
+        ("last-modified", "updated_at"),
+        ("newspaper-edition", "print_date"),
+        ("published", "published_at"),
+    ):
+        newest, oldest = searched(ask, {"orderDate": name}, {"orderDate": name, "orderBy": "oldest"})
+        assert set(newest) == set(oldest) == {id_of(uri) for uri in courier.articles}
+        dates = {id_of(uri): data.get(field) for uri, data in courier.articles.items()}
+        dated = sorted((date for date in dates.values() if date), reverse=True)
+        assert [dates[id_] for id_ in newest] == dated + [None] * (len(newest) - len(dated))
+        assert [dates[id_] for id_ in oldest] == dated[::-1] + [None] * (len(newest) - len(dated))
+
+
 def test_words(ask: Ask, courier: Courier) -> None:
     ((everywhere,), (in_headline,), (phrase,), (without,)) = (
         searched(ask, {}, q="ferry"),
@@ -267,14 +281,21 @@ def test_what_is_refused_is_told(ask: Ask) -> None:
         ["content", "search", "", {"verbose": 1}],
         ["content", "search", "", {"format": "xml"}],
         ["content", "search", "", {"showFields": "nothing"}],
-        ["content", "search", "", {"orderDate": "last-modified"}],
+        ["content", "search", "", {"orderDate": "tomorrow"}],
         ["tags", "search", "", {"type": "((keyword"}],
     ):
         assert told["error"], told
 
 
 @pytest.mark.parametrize(
-    "query", ["", "q=ferry", "q=ferry&order-by=oldest", "section=city|climate&order-by=oldest&page-size=3"]
+    "query",
+    [
+        "",
+        "q=ferry",
+        "q=ferry&order-by=oldest",
+        "order-by=oldest&order-date=newspaper-edition",
+        "section=city|climate&order-by=oldest&page-size=3",
+    ],
 )
 def test_deep_paging_visits_every_result_once(courier: Courier, query: str) -> None:
     def get(path: str) -> Any:
