@@ -150,21 +150,28 @@ def _found(guardian: Guardian, asked: ListedParameters, more: Expression | None,
     until = _day("to-date", asked.to_date, 1)
     dated: dict[str, Any] = {}
     if since is not None or until is not None:
-        if stories.paths(asked.use_date) == (stories.date,):
+        if _other_date(stories, asked.use_date) is None:
             dated = {"since": since, "until": until}
         else:
             parts.append(stories.between(asked.use_date, since, None if until is None else until - 1))
     elif asked.use_date != "published":
         raise Unusable("use-date: there is no from-date or to-date", "use-date")
-    (order_date, *_) = stories.paths(asked.order_date)
     return stories.search(
         both(text, *parts, _ids(stories, asked.ids), more),
         sort=_order(asked),
-        date=None if order_date == stories.date else order_date,
+        date=_other_date(stories, asked.order_date),
         limit=asked.page_size,
         **dated,
         **place,
     )
+
+
+def _other_date(stories: Shelf, name: str) -> str | None:
+    """The search path of a date; None for the one that the view is dated by."""
+    if name == "published" and not stories.has(name):
+        return None
+    (path, *_) = stories.paths(name)
+    return None if path == stories.date else path
 
 
 def _ids(stories: Shelf, text: str) -> Expression | None:
