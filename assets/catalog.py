@@ -11,6 +11,8 @@ from typing import Final
 import orjson
 
 from assets.errors import CatalogProblem, InvalidCatalog, SchemaProblem
+from assets.interfaces import Interface
+from assets.interfaces_file import INTERFACES_FILE, InterfacesReader
 from assets.schema import Kind, Record, Type, step_into
 from assets.schema_reader import parse_kind
 from assets.view_definition import Search, ViewDefinition, content_types
@@ -19,6 +21,7 @@ from assets.views_file import REFERENCES, VIEWS_FILE, References, ViewsReader, p
 __all__ = [
     "REFERENCES",
     "Catalog",
+    "Interface",
     "Kind",
     "Record",
     "References",
@@ -42,6 +45,8 @@ class Catalog:
     kinds: Mapping[str, Kind]
     views: Mapping[str, ViewDefinition]
     references: References
+    interfaces: Mapping[str, Interface]
+    """The public news APIs that its views answer."""
     digest: str
     """SHA-256 of the files that shape views, hex: equal digests, equal views."""
     files: Mapping[str, str]
@@ -57,7 +62,7 @@ def load_catalog(folder: Path) -> Catalog:
     if not folder.is_dir():
         raise InvalidCatalog([CatalogProblem(str(folder), None, "there is no such folder", "Name a catalog's folder")])
     files: dict[str, str] = {}
-    for path in sorted([*folder.glob("kinds/*.avsc"), folder / VIEWS_FILE]):
+    for path in sorted([*folder.glob("kinds/*.avsc"), *folder.glob(INTERFACES_FILE), folder / VIEWS_FILE]):
         name = path.relative_to(folder).as_posix()
         try:
             files[name] = path.read_text(encoding="utf-8")
@@ -88,18 +93,24 @@ def parse_catalog(files: Mapping[str, str]) -> Catalog:
     broken = {match[1] for name in files if (match := _KIND_FILE.match(name))} - kinds.keys()
     reader = ViewsReader(files.get(VIEWS_FILE, ""), kinds, broken, problems)
     references, views = reader.read(document)
+    interfaces: dict[str, Interface] = {}
+    if INTERFACES_FILE in files and not problems:
+        # Of views with problems of their own nothing else can be said.
+        text = files[INTERFACES_FILE]
+        interfaces = InterfacesReader(text, kinds, views, problems).read(parse_toml(text, problems, INTERFACES_FILE))
     if not kinds and not problems:
         problems.append(CatalogProblem("kinds", None, "there is no kind", "Add kinds/NAME.avsc with an Avro record"))
     if problems:
         raise InvalidCatalog(problems)
-    shaping = {name: text for name, text in sorted(files.items()) if not _is_old_version(name)}
+    shaping = {name: text for name, text in sorted(files.items()) if _shapes_views(name)}
     digest = hashlib.sha256(orjson.dumps(shaping, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    return Catalog(kinds, views, references, digest, dict(files))
+    return Catalog(kinds, views, references, interfaces, digest, dict(files))
 
 
-def _is_old_version(name: str) -> bool:
+def _shapes_views(name: str) -> bool:
+    """Whether it is neither an old version of a kind nor what only the server reads."""
     match = _KIND_FILE.match(name)
-    return match is not None and match[2] is not None
+    return name != INTERFACES_FILE and (match is None or match[2] is None)
 
 
 def _parse_kinds(files: Mapping[str, str], problems: list[CatalogProblem]) -> dict[str, Kind]:

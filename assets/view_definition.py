@@ -17,7 +17,7 @@ class Search:
     text: Mapping[str, float] = field(default_factory=dict[str, float])
     """Path of a string (or of a record or array: every string inside) to its boost."""
     facets: tuple[str, ...] = ()
-    """Paths of values to count and filter by."""
+    """Paths of values to count and filter by; behind a time `year`, `month` and `weekday` are steps too."""
     date: str | None = None
     """Path of a timestamp, a date or RFC 3339 text: what newest and oldest mean."""
 
@@ -34,6 +34,10 @@ class ViewDefinition:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """What to embed of a kind, wherever it appears in this view; a kind not named is embedded whole."""
     search: Search = field(default_factory=Search)
+
+
+TIME_PARTS: Final = {"year": Type("int"), "month": Type("int"), "weekday": Type("string")}
+"""What a path may end with behind a timestamp or a date, in UTC."""
 
 
 def content_types(kinds: Mapping[str, Kind], view: ViewDefinition, path: str) -> Iterator[Type]:
@@ -65,7 +69,10 @@ def content_types(kinds: Mapping[str, Kind], view: ViewDefinition, path: str) ->
     places: list[Type] = [embedded(view.root)]
     steps = path.split(".")
     for number, step in enumerate(steps):
-        places = [inner for type_ in places for inner in step_into(type_, step)]
+        is_last = number == len(steps) - 1
+        places = [
+            inner for type_ in places for inner in (*step_into(type_, step), *_time_part(type_, step, is_last=is_last))
+        ]
         prefix = ".".join(steps[: number + 1])
         through: list[Type] = []
         for type_ in places:
@@ -76,3 +83,8 @@ def content_types(kinds: Mapping[str, Kind], view: ViewDefinition, path: str) ->
                 through.append(type_)
         places = through
     yield from places
+
+
+def _time_part(type_: Type, step: str, *, is_last: bool) -> Iterator[Type]:
+    if is_last and step in TIME_PARTS and type_.search_class == "time":
+        yield TIME_PARTS[step]

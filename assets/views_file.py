@@ -24,17 +24,17 @@ _HEADER: Final = re.compile(r"\s*\[+([^\[\]]*)\]+\s*\Z")
 _BOOST: Final = re.compile(r"(?P<path>[^^]+?)(?:\^(?P<boost>[0-9]+(?:\.[0-9]+)?))?\Z")
 
 
-def parse_toml(text: str, problems: list[CatalogProblem]) -> Mapping[str, Any]:
+def parse_toml(text: str, problems: list[CatalogProblem], file: str = VIEWS_FILE) -> Mapping[str, Any]:
     """The document, empty where it is no TOML."""
     try:
         return tomllib.loads(text)
     except RecursionError:
-        problems.append(CatalogProblem(VIEWS_FILE, None, "not TOML: nested too deep", "Make it flatter"))
+        problems.append(CatalogProblem(file, None, "not TOML: nested too deep", "Make it flatter"))
         return {}
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         problems.append(
-            CatalogProblem(VIEWS_FILE, int(line[1]) if line else None, f"not TOML: {error}", "Correct the syntax")
+            CatalogProblem(file, int(line[1]) if line else None, f"not TOML: {error}", "Correct the syntax")
         )
         return {}
 

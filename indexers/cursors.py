@@ -65,5 +65,8 @@ def decode(query: Query) -> Position | None:
 
 
 def _digest(query: Query) -> bytes:
-    shaping = (query.text, query.view, sorted(set(query.filters)), query.since, query.until, query.sort, query.fuzzy)
+    shaping = (
+        *(query.text, query.view, sorted(set(query.filters)), query.since, query.until),
+        *(query.sort, query.fuzzy, query.date),
+    )
     return hashlib.blake2b(repr(shaping).encode(errors="backslashreplace"), digest_size=_DIGEST_BYTES).digest()

@@ -10,6 +10,8 @@ _DAY_SECONDS: Final = 86_400
 _SECOND: Final = timedelta(seconds=1)
 _PERIOD: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?\Z")
 
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
 EARLIEST: Final = (date.min.toordinal() - _EPOCH_DAY - 1) * _DAY_SECONDS
 """No date lies before this second: the year 1, in any zone."""
 
@@ -29,6 +31,24 @@ def seconds_of(text: str) -> int | None:
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
     return (time - _EPOCH) // _SECOND
+
+
+def part_of(text: str, part: str) -> str | int | None:
+    """The year, the month (1 to 12) or the weekday ("Monday") of a timestamp in UTC, or of a date; None if it is neither."""
+    second = seconds_of(text)
+    if second is None:
+        return None
+    try:
+        time = _EPOCH + second * _SECOND
+    except OverflowError:
+        return None
+    match part:
+        case "year":
+            return time.year
+        case "month":
+            return time.month
+        case _:
+            return _WEEKDAYS[time.weekday()]
 
 
 def parse_range(text: str) -> Range:

@@ -9,7 +9,7 @@ import orjson
 
 from assets.catalog import Catalog, content_types
 from assets.schema import Record, Type
-from indexers.dates import EARLIEST, LATEST, seconds_of
+from indexers.dates import EARLIEST, LATEST, part_of, seconds_of
 from indexers.limits import FACET_VALUE_CHARACTERS_MAX
 
 _HASH_BITS: Final = 24
@@ -20,6 +20,10 @@ RANK_END: Final = (_UNDATED + 1) << _HASH_BITS
 
 _URI: Final = "uri"
 
+NUMBER_MIN: Final = -(1 << 63)
+NUMBER_MAX: Final = (1 << 63) - 1
+"""What of whole numbers can be compared."""
+
 
 class Document(NamedTuple):
     """What is searchable of one live view."""
@@ -28,6 +32,8 @@ class Document(NamedTuple):
     """Text path to the strings there, in the content's order."""
     facets: dict[str, list[str]]
     """Facet path to the values there, each once."""
+    numbers: dict[str, list[int]]
+    """Facet path to the whole numbers among the values there, and to the seconds (as in `date`) of the times."""
     date: int | None
     """Seconds since 1970-01-01T00:00:00Z."""
 
@@ -87,20 +93,25 @@ class Documents:
         search = definition.search
         self._text = {path: reader(path, _text_shape) for path in search.text}
         self._facets = {path: reader(path, _value_shape) for path in search.facets}
+        self._ordered = {path for path in search.facets if has_numbers(content_types(catalog.kinds, definition, path))}
         self._date = reader(search.date, _value_shape) if search.date is not None else None
 
     def document(self, content: Mapping[str, Any]) -> Document:
         """What is searchable of a live view's content."""
         facets: dict[str, list[str]] = {}
+        numbers: dict[str, list[int]] = {}
         for path, reader in self._facets.items():
-            values = [value if type(value) is str else orjson.dumps(value).decode() for value in reader.read(content)]
+            read = reader.read(content)
+            values = [value if type(value) is str else orjson.dumps(value).decode() for value in read]
             if values:
                 facets[path] = [value for value in dict.fromkeys(values) if len(value) <= FACET_VALUE_CHARACTERS_MAX]
+            if path in self._ordered:
+                numbers[path] = [number for value in read if (number := _number_of(value)) is not None]
         date = None
         if self._date is not None:
             dates = (seconds_of(value) for value in self._date.read(content) if type(value) is str)
             date = next((found for found in dates if found is not None), None)
-        return Document(self.text(content), facets, date)
+        return Document(self.text(content), facets, numbers, date)
 
     def text(self, content: Mapping[str, Any]) -> dict[str, list[str]]:
         """The strings at each text path."""
@@ -166,6 +177,21 @@ class _Reader:
         elif isinstance(value, list):
             for item in cast("list[Any]", value):
                 self._walk(item, number, found)
+        elif type(value) is str and number == len(self.steps) - 1:
+            # The catalog lets a path go on only from a time.
+            part = part_of(value, self.steps[number])
+            if part is not None:
+                found.append(part)
+
+
+def has_numbers(types: Iterable[Type]) -> bool:
+    """Whether every value at a place is a whole number or a time: they have an order."""
+    return all(branch.search_class == "time" or branch.name in {"int", "long"} for branch in _branches(types))
+
+
+def _number_of(value: Any) -> int | None:
+    number = value if type(value) is int else seconds_of(value) if type(value) is str else None
+    return number if number is not None and NUMBER_MIN <= number <= NUMBER_MAX else None
 
 
 def _value_shape(_types: Iterable[Type]) -> _Shape:

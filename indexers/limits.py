@@ -26,6 +26,9 @@ FACET_SIZE_MAX: Final = 1_000
 PAGE_SIZE_MAX: Final = 1_000
 """Hits of one page."""
 
+OFFSET_MAX: Final = 10_000
+"""Hits that a page can leave out before it begins: each one costs as much as a hit. A cursor goes on from any place."""
+
 CURSOR_CHARACTERS_MAX: Final = 4_096
 """Characters of a cursor."""
 

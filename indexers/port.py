@@ -54,9 +54,15 @@ class Query:
     facets: Sequence[Facet] = ()
     sort: Sort = "relevance"
     """Undated documents come last in `newest` and in `oldest`. `relevance` without words to look for is `newest`."""
+    date: str | None = None
+    """A facet of times that `newest` and `oldest` mean, of one view; None: its documents' date."""
     limit: int = 10
     cursor: str | None = None
     """Where the page begins: `Results.cursor` of the page before, of the same search."""
+    after: str | None = None
+    """Instead of a cursor: the URI of a hit of the same search, of one view, behind which the page begins."""
+    offset: int = 0
+    """Hits to leave out before the page begins, behind the cursor if there is one."""
     highlight: bool = False
     fuzzy: bool = False
     """Put up with slips of the keyboard: a word of 4 to 7 letters is also found with one letter wrong, missing, too
@@ -99,7 +105,7 @@ class Hit(NamedTuple):
     score: float | None
     """How relevant it is; None where no words were looked for or the order is another."""
     date: int | None
-    """Seconds since 1970-01-01T00:00:00Z."""
+    """Seconds since 1970-01-01T00:00:00Z; where the order is by another date, that one."""
     content: bytes
     """The view's content, exactly as it was written: a JSON object."""
     highlights: Mapping[str, Highlight]

@@ -44,6 +44,33 @@ class Dated:
 
 
 @dataclass(frozen=True)
+class Exact:
+    """The document has exactly this value of a facet."""
+
+    field: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Exists:
+    """The document has some value of a facet."""
+
+    field: str
+
+
+@dataclass(frozen=True)
+class Between:
+    """The document has a value of a facet of whole numbers or times that lies in [first, last]; None: open there.
+
+    A time is its second since 1970-01-01T00:00:00Z.
+    """
+
+    field: str
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True)
 class Not:
     """What the part does not hold for."""
 
@@ -64,7 +91,7 @@ class AnyOf:
     parts: tuple["Expression", ...]
 
 
-Expression = Match | Dated | Not | All | AnyOf
+Expression = Match | Dated | Exact | Exists | Between | Not | All | AnyOf
 
 
 def parse(text: str) -> Expression | None:

@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 
 import tantivy
 
-from assets.catalog import Catalog
+from assets.catalog import Catalog, content_types
 from assets.view_definition import Search
+from indexers.documents import has_numbers
 from indexers.errors import UnknownField, UnknownView
 from indexers.limits import TITLE_TERM_CHARACTERS_MAX, TITLE_WORDS_MAX, TOKEN_BYTES_MAX
 
@@ -86,6 +87,13 @@ def title_prefix(words: Sequence[str], *, is_start: bool, is_whole: bool) -> str
     return _START + text if is_start else text
 
 
+class Ranked(NamedTuple):
+    """Fields of ranks (`documents.Ranks`)."""
+
+    newest: str
+    oldest: str
+
+
 class Fields:
     """The engine's fields for a catalog's paths. A path that several views declare is one field.
 
@@ -104,6 +112,8 @@ class Fields:
             for name, search in searches.items()
             if search.text
         }
+        self._times = {path for path in facets if _is_time(catalog, path)}
+        self._ordered = {path for path in facets if _is_ordered(catalog, path)}
 
     @property
     def views(self) -> Collection[str]:
@@ -162,6 +172,36 @@ class Fields:
             raise UnknownField(path, known, use)
         return self._facets[path]
 
+    def number_field(self, path: str, view: str | None) -> str:
+        """The engine's name of a facet's values as numbers.
+
+        Raises:
+            UnknownField: the view declares no such facet, or its values are in no order.
+        """
+        known = self.facets(view) & self._ordered
+        if path not in known:
+            raise UnknownField(path, known, "compare")
+        return self._facets[path].replace("f", "n")
+
+    def rank_fields(self, path: str, view: str | None) -> Ranked:
+        """The engine's names of a facet's times as places in the orders by date.
+
+        Raises:
+            UnknownField: the view declares no such facet, or its values are no times.
+        """
+        known = self.facets(view) & self._times
+        if path not in known:
+            raise UnknownField(path, known, "order by")
+        return Ranked(self._facets[path].replace("f", "d"), self._facets[path].replace("f", "o"))
+
+    def is_time(self, path: str) -> bool:
+        """Whether a facet's values are times."""
+        return path in self._times
+
+    def is_ordered(self, path: str) -> bool:
+        """Whether a facet's values are whole numbers or times."""
+        return path in self._ordered
+
     def schema(self) -> tantivy.Schema:
         """The engine's schema."""
         builder = tantivy.SchemaBuilder()
@@ -177,6 +217,22 @@ class Fields:
         builder.add_text_field(TITLE, tokenizer_name="raw", index_option="basic")
         for name in self._text.values():
             builder.add_text_field(name, tokenizer_name=ANALYZER, index_option="position")
-        for name in self._facets.values():
+        for path, name in self._facets.items():
             builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+            if path in self._ordered:
+                builder.add_integer_field(self.number_field(path, None), fast=True)
+            if path in self._times:
+                for rank in self.rank_fields(path, None):
+                    builder.add_integer_field(rank, fast=True)
         return builder.build()
+
+
+def _is_time(catalog: Catalog, path: str) -> bool:
+    views = [view for view in catalog.views.values() if path in view.search.facets]
+    types = [type_ for view in views for type_ in content_types(catalog.kinds, view, path)]
+    return all(type_.search_class == "time" for type_ in types)
+
+
+def _is_ordered(catalog: Catalog, path: str) -> bool:
+    views = [view for view in catalog.views.values() if path in view.search.facets]
+    return all(has_numbers(content_types(catalog.kinds, view, path)) for view in views)

@@ -6,14 +6,14 @@ from typing import Final, NamedTuple
 import tantivy
 
 from indexers.dates import EARLIEST, LATEST
-from indexers.documents import RANK_END, oldest_rank_at
+from indexers.documents import NUMBER_MAX, NUMBER_MIN, RANK_END, oldest_rank_at
 from indexers.engine import fields
 from indexers.engine.fields import Analyzers, Fields
 from indexers.engine.near import Near, near
 from indexers.errors import InvalidQuery, UnknownField
 from indexers.limits import FILTERS_MAX, NEAR_WORDS_MAX, QUERY_TOKENS_MAX
 from indexers.port import Query
-from indexers.query import All, AnyOf, Dated, Expression, Match, Not
+from indexers.query import All, AnyOf, Between, Dated, Exact, Exists, Expression, Match, Not
 
 _EXACT: Final = "basic"
 
@@ -115,6 +115,8 @@ class Matcher:
                 if expression.field in self._boosts:
                     return self._names.is_text_of_one(expression.field, view)
                 return self._names.is_facet_of_one(expression.field, view)
+            case Exact() | Exists() | Between():
+                return self._names.is_facet_of_one(expression.field, view)
             case Dated():
                 return self._names.is_date_of_one(view)
             case Not():
@@ -138,6 +140,8 @@ class Matcher:
             case Dated():
                 dated = self._dated(expression.since, expression.until)
                 return tantivy.Query.const_score_query(dated, 0.0)
+            case Exact() | Exists() | Between():
+                return tantivy.Query.const_score_query(self._facet(expression), 0.0)
             case Not():
                 unwanted = self._expression(expression.part, is_wanted=not is_wanted)
                 everything = tantivy.Query.const_score_query(tantivy.Query.all_query(), 0.0)
@@ -188,6 +192,26 @@ class Matcher:
             # Each finds all that those before it find: the nearest score highest.
             found = tantivy.Query.fuzzy_term_query(self._schema, fields.WORDS, slip.word, distance=slips)
             yield tantivy.Query.const_score_query(found, _NEAR_SCORE)
+
+    def _facet(self, expression: Exact | Exists | Between) -> tantivy.Query:
+        name = self._names.facet_field(expression.field, self._query.view, "search")
+        match expression:
+            case Exact():
+                is_known = is_encodable(expression.value)
+                return (
+                    tantivy.Query.term_query(self._schema, name, expression.value, _EXACT)
+                    if is_known
+                    else tantivy.Query.empty_query()
+                )
+            case Exists():
+                return tantivy.Query.exists_query(name)
+            case Between():
+                first = NUMBER_MIN if expression.first is None else max(expression.first, NUMBER_MIN)
+                last = NUMBER_MAX if expression.last is None else min(expression.last, NUMBER_MAX)
+                number = self._names.number_field(expression.field, self._query.view)
+                if first > last:
+                    return tantivy.Query.empty_query()
+                return tantivy.Query.range_query(self._schema, number, tantivy.FieldType.Integer, first, last)
 
     def _on_paths(self, paths: Iterable[str], tokens: list[str]) -> Iterator[tantivy.Query]:
         for path in paths:

@@ -63,26 +63,26 @@ class Ordering:
         self._read = read
         self._counted: int | None = None
 
-    def by_rank(self, name: str, after: Position | None, limit: int) -> Page:
-        """The page behind a position in the order of the rank field `name`, smallest first."""
-        return self._page(self._in_rank_order(name, after, limit + 1), limit)
+    def by_rank(self, name: str, after: Position | None, offset: int, limit: int) -> Page:
+        """The page `offset` hits behind a position in the order of the rank field `name`, smallest first."""
+        return self._page(self._in_rank_order(name, after, offset + limit + 1), offset, limit)
 
-    def by_score(self, after: Position | None, limit: int) -> Page:
-        """The page behind a position, most relevant first.
+    def by_score(self, after: Position | None, offset: int, limit: int) -> Page:
+        """The page `offset` hits behind a position, most relevant first.
 
         Raises:
             InvalidCursor: the position is none of a search by relevance.
         """
         if after is not None and after.score is None:
             raise InvalidCursor("The cursor is damaged")
-        return self._page(self._in_score_order(after, limit + 1), limit)
+        return self._page(self._in_score_order(after, offset + limit + 1), offset, limit)
 
     def first_by_score(self, limit: int) -> list[Found]:
         """The most relevant ones, uncounted."""
         return list(islice(self._in_score_order(None, limit), limit)) if limit else []
 
-    def _page(self, hits: Iterable[Found], limit: int) -> Page:
-        found = list(islice(hits, limit + 1)) if limit else []
+    def _page(self, hits: Iterable[Found], offset: int, limit: int) -> Page:
+        found = list(islice(hits, offset, offset + limit + 1)) if limit else []
         return Page(self._total(), found[:limit], len(found) > limit)
 
     def _in_rank_order(self, name: str, after: Position | None, wanted: int) -> Iterator[Found]:
@@ -125,7 +125,7 @@ class Ordering:
                 hits, self._counted = typed.search(self._searcher, self._query, limit)
             else:
                 hits = self._searcher.search(self._query, limit=limit, offset=start, count=False).hits
-            yield from ((_rounded(score), address) for score, address in hits)
+            yield from ((rounded(score), address) for score, address in hits)
             if len(hits) < limit:
                 return
             start += limit
@@ -137,14 +137,14 @@ class Ordering:
 
         def is_behind(number: int) -> bool:
             hits = self._searcher.search(self._query, limit=1, offset=number, count=False).hits
-            return not hits or _rounded(hits[0][0]) <= wanted
+            return not hits or rounded(hits[0][0]) <= wanted
 
         # Nearly always where it was when the cursor was made; a write in between may have moved it.
         # The engine makes room for all the hits before it, so what a cursor says is not believed without a bound.
         start = after.start if after.start <= _CHUNK_HITS_MAX else min(after.start, self._total())
         before = min(start, 1)
         hits, self._counted = typed.search(self._searcher, self._query, _CHUNK_HITS + before, offset=start - before)
-        is_higher = [_rounded(score) > wanted for score, _ in hits[: before + 1]]
+        is_higher = [rounded(score) > wanted for score, _ in hits[: before + 1]]
         if is_higher[:before] == [True] * before and not any(is_higher[before:]):
             return start, hits[before:]
         return bisect_left(range(self._counted), True, key=is_behind), None
@@ -184,6 +184,7 @@ def _smallest(ranked: list[_Ranked], wanted: int, after: int) -> list[_Ranked]:
     return ranked if len(ranked) <= number else ranked[: bisect_right(ranked, _rank(ranked[number - 1]), key=_rank)]
 
 
-def _rounded(score: float) -> float:
+def rounded(score: float) -> float:
+    """A score without the bits in which equal documents may differ."""
     mantissa, exponent = math.frexp(score)
     return math.ldexp(math.floor(math.ldexp(mantissa, _SCORE_STEPS_BITS)), exponent - _SCORE_STEPS_BITS)

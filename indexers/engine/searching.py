@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import tantivy
 
 from denormalizer.view import View
 from indexers import cursors
-from indexers.documents import date_of
+from indexers.cursors import Position
+from indexers.documents import date_of, document_id
 from indexers.engine import fields, typed
 from indexers.engine.correcting import corrections
 from indexers.engine.fields import Analyzers, Fields
 from indexers.engine.highlighting import highlights
 from indexers.engine.matching import Matcher
-from indexers.engine.ordering import Found, Ordering, Page
+from indexers.engine.ordering import Found, Ordering, Page, rounded
 from indexers.errors import InvalidQuery
-from indexers.limits import CORRECTION_HITS, FACET_SIZE_MAX, FACETS_MAX, PAGE_SIZE_MAX
+from indexers.limits import CORRECTION_HITS, FACET_SIZE_MAX, FACETS_MAX, OFFSET_MAX, PAGE_SIZE_MAX
 from indexers.port import Correction, Facet, Highlight, Hit, Query
 
 Texts = Callable[[View], Mapping[str, Sequence[str]]]
@@ -57,6 +58,8 @@ class Search:
         """
         if not 0 <= query.limit <= PAGE_SIZE_MAX:
             raise InvalidQuery(f"A page can't have {query.limit} hits", f"Use a limit from 0 to {PAGE_SIZE_MAX}")
+        if not 0 <= query.offset <= OFFSET_MAX:
+            raise InvalidQuery(f"A page can't leave out {query.offset} hits", f"Use an offset from 0 to {OFFSET_MAX}")
         if len(query.facets) > FACETS_MAX:
             raise InvalidQuery(f"There are {len(query.facets)} facets", f"Use at most {FACETS_MAX}")
         self._query = query
@@ -67,16 +70,40 @@ class Search:
         self._analyzers = analyzers
         self._matcher = Matcher(query, names, schema, analyzers)
         self._is_ranked = query.sort == "relevance" and self._matcher.is_ranked
+        ranked = fields.Ranked(fields.NEWEST, fields.OLDEST)
+        if query.date is not None:
+            ranked = names.rank_fields(query.date, query.view)
+            if query.view is None:
+                raise InvalidQuery("An order by another date is of one view", "Name the view")
+        self._order = ranked.oldest if query.sort == "oldest" else ranked.newest
         self._counts = {facet.field: self._count_of(facet) for facet in query.facets}
 
     def page(self, read: Callable[[tantivy.DocAddress], View]) -> Page:
         """The page's records in order; `read` gives the one at an address."""
         ordering = Ordering(self._searcher, self._schema, self._matcher.query(), read)
+        after = self._after if self._query.after is None else self._position_of(self._query.after)
         if self._is_ranked:
-            return ordering.by_score(self._after, self._query.limit)
-        return ordering.by_rank(
-            fields.OLDEST if self._query.sort == "oldest" else fields.NEWEST, self._after, self._query.limit
-        )
+            return ordering.by_score(after, self._query.offset, self._query.limit)
+        return ordering.by_rank(self._order, after, self._query.offset, self._query.limit)
+
+    def _position_of(self, uri: str) -> Position:
+        """Where a hit stands in this search.
+
+        Raises:
+            InvalidQuery: it is none of its hits, or not any more.
+        """
+        if self._query.view is None or self._query.cursor is not None:
+            raise InvalidQuery("A page begins behind a URI in one view and without a cursor", "Name the view")
+        id_ = document_id(self._query.view, uri)
+        itself = tantivy.Query.term_query(self._schema, fields.ID, id_, "basic")
+        found = self._matcher.query().and_must_match(tantivy.Query.const_score_query(itself, 0.0))
+        hits, _ = typed.search(self._searcher, found, 1)
+        if not hits:
+            raise InvalidQuery(f"{uri[:200]!r} is no hit of this search", "Begin again without it")
+        score, address = hits[0]
+        name = fields.NEWEST if self._is_ranked else self._order
+        (rank,) = cast("list[int]", self._searcher.fast_field_values(name, [address]))
+        return Position(rank, id_, rounded(score) if self._is_ranked else None)
 
     def hit(self, found: Found, texts: Texts) -> Hit:
         """A record as a hit; `texts` gives what is at its text paths."""

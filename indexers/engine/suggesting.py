@@ -87,7 +87,7 @@ class Suggesting:
             anywhere.and_must_not_match(goes_on),
         ):
             ordering = Ordering(self._searcher, self._schema, query, read)
-            yield from ordering.by_rank(fields.NEWEST, None, self._typed.limit).hits
+            yield from ordering.by_rank(fields.NEWEST, None, 0, self._typed.limit).hits
 
     def _titled(self, *, is_start: bool) -> tantivy.Query:
         return self._prefix(fields.TITLE, title_prefix(self._words, is_start=is_start, is_whole=self._is_whole))

@@ -26,6 +26,14 @@ class Maker:
         self._titles = {view: names.title(view) for view in catalog.views}
         self._makers = {view: Documents(catalog, view) for view in catalog.views}
         self._text = {view: {path: names.text_field(path) for path in names.boosts(view)} for view in catalog.views}
+        self._numbers = {
+            view: {path: names.number_field(path, view) for path in names.facets(view) if names.is_ordered(path)}
+            for view in catalog.views
+        }
+        self._times = {
+            view: {path: names.rank_fields(path, view) for path in names.facets(view) if names.is_time(path)}
+            for view in catalog.views
+        }
         self._facets = {
             view: {path: names.facet_field(path, view, "count") for path in names.facets(view)}
             for view in catalog.views
@@ -72,6 +80,12 @@ class Maker:
             found[fields.TITLE] = self._title(document.text.get(self._titles[view.view] or "", []))
             for path, values in document.facets.items():
                 found[facets[path]] = values
+            for path, name in self._times[view.view].items():
+                times = document.numbers.get(path) or [None]
+                found[name.newest], found[name.oldest] = ranks(times[0], id_)
+            for path, name in self._numbers[view.view].items():
+                if document.numbers.get(path):
+                    found[name] = document.numbers[path]
         return typed.make_document(found, self._schema)
 
     def _title(self, strings: Iterable[str]) -> list[str]:

@@ -91,6 +91,10 @@ def _described(catalog: Catalog) -> dict[str, Any]:
             }
             for view in catalog.views.values()
         },
+        "interfaces": {
+            name: {key: collection.view for key, collection in interface.collections.items()}
+            for name, interface in catalog.interfaces.items()
+        },
     }
 
 
@@ -111,6 +115,9 @@ def _draw(catalog: Catalog, graph: "KindGraph") -> None:
                     say(f"  {path} -> {target}")
     for cycle in graph.cycles:
         say("cycle: " + " -> ".join((*cycle, *cycle[:1])), style="yellow")
+    for name, interface in catalog.interfaces.items():
+        views = ", ".join(f"{key} from {collection.view}" for key, collection in interface.collections.items())
+        say(f"interface {name}: {views}")
     for view, kinds in graph.views.items():
         root = catalog.views[view].root
         others = [kind for kind in kinds if kind != root]

@@ -1,22 +1,29 @@
 """Who may come in: the key that a request shows, and whether it is enough."""
 
+from typing import Any
+
 from starlette.requests import Request
 
 from publog.keys import Key, Keys
+from publog.server.endpoints import Endpoint
 from publog.server.problems import Problem
 
 
-def admit(keys: Keys, request: Request, scopes: tuple[str, ...], *, is_loopback: bool) -> Key | None:
+def admit(keys: Keys, request: Request, endpoint: Endpoint[Any], *, is_loopback: bool) -> Key | None:
     """The key that a request shows; None where it needs none and shows none.
 
     Writing needs one once there is any, and everything does beyond this machine. One that is shown must be good for it.
+    Clients of other APIs always show something: on this machine, before there ever was a key, anything is good.
 
     Raises:
         Problem: it shows none, a wrong one, or one that does not allow this.
     """
+    scopes = endpoint.scopes
     if not scopes:
         return None
-    header = request.headers.get("authorization")
+    header = request.headers.get("authorization") or _in_query(request, endpoint)
+    if header is not None and endpoint.manners is not None and is_loopback and not keys.any():
+        return None
     if header is None:
         if is_loopback and (request.method in ("GET", "HEAD") or not keys.any()):
             return None
@@ -35,6 +42,12 @@ def admit(keys: Keys, request: Request, scopes: tuple[str, ...], *, is_loopback:
             known=list(scopes),
         )
     return key
+
+
+def _in_query(request: Request, endpoint: Endpoint[Any]) -> str | None:
+    name = None if endpoint.manners is None else endpoint.manners.key_parameter
+    text = None if name is None else request.query_params.get(name)
+    return None if text is None else f"Bearer {text}"
 
 
 def _unknown(detail: str) -> Problem:

@@ -1,6 +1,6 @@
 """The application: a table of endpoints behind the door."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -10,11 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from publog.server import (
     backfills,
     changes,
+    compatible,
     content,
     dead_letters,
     health,
@@ -28,7 +29,7 @@ from publog.server import (
 )
 from publog.server.admission import admit
 from publog.server.cross_site import refuse_cross_site
-from publog.server.door import Door, exchange_of, faults
+from publog.server.door import Door, exchange_of, faults, misdirected
 from publog.server.endpoints import Call, Endpoint, Threads, parse
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
@@ -52,8 +53,10 @@ def table(metrics: Metrics) -> list[Endpoint[Any]]:
         *dead_letters.ENDPOINTS,
         *key_ring.ENDPOINTS,
         *pages.FEEDS,
+        *compatible.ENDPOINTS,
     ]
-    return [*endpoints, openapi.endpoint(endpoints), *pages.PAGES]
+    described = openapi.endpoint([*endpoints, compatible.EVERY_PATH])
+    return [*endpoints, described, *pages.PAGES, compatible.EVERY_PATH]
 
 
 def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
@@ -63,21 +66,22 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
         is_loopback: Whether it is reached from this machine only.
     """
     metrics = Metrics(newsroom)
-    threads = Threads()
-    rates = Rates()
-    app = Starlette(
-        routes=[
-            Route(
-                endpoint.path,
-                _answering(endpoint, newsroom, threads, rates, is_loopback=is_loopback),
-                methods=[endpoint.method],
-            )
-            for endpoint in table(metrics)
-        ],
-        exception_handlers={HTTPException: _plain_problem},
-    )
-    app.router.redirect_slashes = False
-    return Door(app, metrics, is_loopback=is_loopback)
+    answering = partial(_answering, newsroom=newsroom, threads=Threads(), rates=Rates(), is_loopback=is_loopback)
+    *endpoints, every_path = table(metrics)
+
+    def routed(endpoints: Iterable[Endpoint[Any]], otherwise: int) -> Starlette:
+        app = Starlette(
+            routes=[Route(endpoint.path, answering(endpoint), methods=[endpoint.method]) for endpoint in endpoints],
+            exception_handlers={HTTPException: _plain_problem},
+        )
+        app.router.redirect_slashes = False
+        app.router.default = _otherwise(answering(every_path), otherwise)
+        return app
+
+    app = routed(endpoints, 404)
+    # For another host's name there are only the APIs of others.
+    elsewhere = routed([endpoint for endpoint in endpoints if endpoint.manners is not None], 421)
+    return Door(app, elsewhere, metrics, is_loopback=is_loopback)
 
 
 def _answering(
@@ -85,11 +89,11 @@ def _answering(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         exchange = exchange_of(request.scope)
-        exchange.route = endpoint.path
+        exchange.route = endpoint.shown_path
         try:
             refuse_cross_site(request)
             shown = signed_in(newsroom.sessions, request) if endpoint.is_page or request.method != "POST" else request
-            admitted = partial(admit, newsroom.keys, shown, endpoint.scopes, is_loopback=is_loopback)
+            admitted = partial(admit, newsroom.keys, shown, endpoint, is_loopback=is_loopback)
             # Keys are looked up in a file, and a thread for nothing takes as long as a small search.
             is_plain = request.method == "GET" and "authorization" not in shown.headers
             key = admitted() if is_plain else await run_sync(admitted, limiter=threads.many)
@@ -105,9 +109,27 @@ def _answering(
                 problem = fault()
             if endpoint.is_page and takes_pages(request):
                 return problem_page(problem, request, exchange.request_id)
-            return problem.response(exchange.request_id)
+            return endpoint.failed(problem, exchange.request_id)
 
     return answer
+
+
+def _otherwise(answer: Callable[[Request], Awaitable[Response]], status: int) -> ASGIApp:
+    """What is done with a path that no route has: an API that takes every path has its turn, else it is this status."""
+
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        # Who shows no key does not speak that API, in which one always does.
+        if request.method not in ("GET", "HEAD") or not _shows_key(request):
+            raise HTTPException(status)
+        scope["path_params"] = {"id": scope["path"].removeprefix("/")}
+        await (await answer(request))(scope, receive, send)
+
+    return handle
+
+
+def _shows_key(request: Request) -> bool:
+    return "authorization" in request.headers or "api-key" in request.query_params
 
 
 async def _plain_problem(request: Request, error: Exception) -> Response:
@@ -116,6 +138,8 @@ async def _plain_problem(request: Request, error: Exception) -> Response:
         404: "There is nothing at this path. /openapi.json has every path; a URI in one is percent-encoded whole, / too.",
         405: f"This path does not take {request.method}.",
     }
+    if error.status_code == 421:
+        return misdirected().response(exchange_of(request.scope).request_id)
     problem = of_status(error.status_code, details.get(error.status_code, error.detail), error.headers)
     request_id = exchange_of(request.scope).request_id
     return problem_page(problem, request, request_id) if takes_pages(request) else problem.response(request_id)

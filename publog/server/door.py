@@ -19,6 +19,7 @@ faults: Final = logging.getLogger("publog.fault")
 
 _REQUEST_ID: Final = re.compile(rf"[A-Za-z0-9._\-:/+=]{{1,{REQUEST_ID_CHARACTERS_MAX}}}\Z")
 _LOOPBACK_HOST: Final = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?\Z", re.IGNORECASE)
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)(/.*)?\Z", re.IGNORECASE | re.DOTALL)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -33,6 +34,16 @@ class Exchange:
     """The id of the key that was shown."""
 
 
+def misdirected() -> Problem:
+    """The problem with a request for another host."""
+    return Problem(
+        421,
+        "misdirected",
+        "This is another server",
+        "This server answers on this machine only, as localhost, 127.0.0.1 or [::1]; see `publog serve --host`.",
+    )
+
+
 def exchange_of(scope: Scope) -> Exchange:
     """What the door knows of a request."""
     return scope["publog.exchange"]
@@ -41,8 +52,10 @@ def exchange_of(scope: Scope) -> Exchange:
 class Door:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, *, is_loopback: bool) -> None:
+    def __init__(self, app: ASGIApp, elsewhere: ASGIApp, metrics: Metrics, *, is_loopback: bool) -> None:
+        """`elsewhere` answers what is sent as if to a proxy, for another host."""
         self._app = app
+        self._elsewhere = elsewhere
         self._metrics = metrics
         self._is_loopback = is_loopback
         self._at_work = 0
@@ -56,6 +69,11 @@ class Door:
         exchange = Exchange(given if _REQUEST_ID.match(given) else uuid4().hex)
         # Routed by what was sent: a percent-encoded slash in a URI separates nothing.
         raw = scope.get("raw_path") or scope["path"].encode()
+        host = headers.get(b"host", "")
+        absolute = _ABSOLUTE.match(raw)
+        if absolute:
+            # The whole address, as it is sent to a proxy: its host counts, whatever the header says (RFC 9112, 3.2.2).
+            host, raw = absolute[1].decode("latin-1"), absolute[2] or b"/"
         scope = {**scope, "path": raw.decode("latin-1"), "publog.exchange": exchange}
         begun = time.perf_counter()
         status = 500
@@ -74,11 +92,14 @@ class Door:
 
         self._at_work += 1
         try:
-            problem = self._refusal(headers)
+            is_elsewhere = self._is_loopback and not _LOOPBACK_HOST.match(host)
+            # A browser sends a page's requests this way to no server but the proxy that its user chose.
+            is_asked_as_proxy = absolute is not None and scope["method"] in ("GET", "HEAD")
+            problem = self._refusal(is_misdirected=is_elsewhere and not is_asked_as_proxy)
             if problem is not None:
                 await problem.response(exchange.request_id)(scope, receive, answer)
             else:
-                await self._app(scope, receive, answer)
+                await (self._elsewhere if is_elsewhere else self._app)(scope, receive, answer)
         except Exception:
             if is_begun:
                 raise
@@ -88,7 +109,7 @@ class Door:
             self._at_work -= 1
             self._note(scope, exchange, status, time.perf_counter() - begun)
 
-    def _refusal(self, headers: dict[bytes, str]) -> Problem | None:
+    def _refusal(self, *, is_misdirected: bool) -> Problem | None:
         if self._at_work > REQUESTS_MAX:
             return Problem(
                 503,
@@ -98,14 +119,7 @@ class Door:
                 headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         # A page from elsewhere may have its name resolve to this machine: its requests carry that name.
-        if self._is_loopback and not _LOOPBACK_HOST.match(headers.get(b"host", "")):
-            return Problem(
-                421,
-                "misdirected",
-                "This is another server",
-                "This server answers on this machine only, as localhost, 127.0.0.1 or [::1]; see `publog serve --host`.",
-            )
-        return None
+        return misdirected() if is_misdirected else None
 
     def _note(self, scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"

@@ -1,6 +1,7 @@
 """What an endpoint is: one declaration that requests are parsed by and that the OpenAPI description is made from."""
 
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -18,7 +19,7 @@ from starlette.types import Scope as AsgiScope
 from publog.keys import Key
 from publog.server.limits import FEEDS_MAX, PARAMETERS_MAX, SEARCHES_MIN, THREADS_MAX
 from publog.server.newsroom import Newsroom
-from publog.server.problems import Problem, Unusable
+from publog.server.problems import PROBLEM_TYPE, Problem, ProblemDocument, Unusable
 
 Scope = Literal["publish", "search", "admin"]
 """What a key may allow."""
@@ -27,6 +28,7 @@ JSON_TYPE: Final = "application/json"
 EVENTS_TYPE: Final = "text/event-stream"
 
 _MISSING: Final = "Object missing required field "
+_IN_PATH: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -75,6 +77,32 @@ class _Events(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._on_end()
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How an API of others has it: the shape of its errors, and where its clients put their key."""
+
+    error: Any
+    """The type of its errors."""
+    of_problem: Callable[[Problem], Any]
+    statuses: Mapping[int, int] = field(default_factory=dict[int, int])
+    """A problem's status to the one that its clients know instead."""
+    media_type: str = JSON_TYPE
+    key_parameter: str | None = None
+    """A parameter of the query that may hold the key."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def status(self, problem: int) -> int:
+        """What a problem's status is here."""
+        return self.statuses.get(problem, problem)
+
+    def response(self, problem: Problem) -> Response:
+        """A problem as its clients know it."""
+        status = self.status(problem.status)
+        return Response(
+            msgspec.json.encode(self.of_problem(problem)), status, {**problem.headers, **self.headers}, self.media_type
+        )
 
 
 @dataclass(frozen=True)
@@ -133,14 +161,32 @@ class Endpoint(Generic[P]):
     """Whether it answers with server-sent events those who accept them."""
     is_page: bool = False
     """For people: its errors are pages too, it takes who signed in for who shows the key, and no program needs to know it."""
+    manners: Manners | None = None
+    """Of an API of others; None for our own."""
 
     @property
     def in_path(self) -> list[str]:
-        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+        return _IN_PATH.findall(self.path)
 
     @property
     def in_query(self) -> list[str]:
         return [name for name in self.parameters.__struct_encode_fields__ if name not in self.in_path]
+
+    @property
+    def shown_path(self) -> str:
+        """The path as it is described: without how much of it a parameter takes."""
+        return _IN_PATH.sub(r"{\1}", self.path)
+
+    @property
+    def error(self) -> tuple[str, Any]:
+        """The media type and the type of its errors."""
+        return (
+            (PROBLEM_TYPE, ProblemDocument) if self.manners is None else (self.manners.media_type, self.manners.error)
+        )
+
+    def failed(self, problem: Problem, request_id: str) -> Response:
+        """An answer that is an error."""
+        return problem.response(request_id) if self.manners is None else self.manners.response(problem)
 
 
 class Threads:

@@ -160,3 +160,33 @@ BACKFILL_REPORT_BYTES_MAX: Final = 8 * 1024 * 1024
 
 BACKFILL_STOP_SECONDS_MAX: Final = 10.0
 """How long a backfill may take to end before it is killed; it can be gone on with either way."""
+
+NYT_PAGE_HITS: Final = 10
+"""Hits on a page of Article Search."""
+
+NYT_PAGE_MAX: Final = 100
+"""The last page of Article Search that is given; the first is 0."""
+
+NYT_FACETS_MAX: Final = 5
+"""Facets of one request to Article Search."""
+
+NYT_FACET_TERMS: Final = 5
+"""Terms that Article Search gives of a facet."""
+
+NYT_MONTH_STORIES_MAX: Final = 20_000
+"""Stories of one month that the Archive gives: they are one answer."""
+
+NEWSWIRE_LIMIT_MAX: Final = 20
+"""Items that the Times Newswire gives at a time."""
+
+NEWSWIRE_HOURS_MAX: Final = 720
+"""How far back a request to the Times Newswire may ask."""
+
+GUARDIAN_PAGE_SIZE_MAX: Final = 200
+"""Results on a page of the Guardian's API."""
+
+GUARDIAN_IDS_MAX: Final = 50
+"""Ids of one request to the Guardian's API."""
+
+TAGS_MEANT_MAX: Final = 500
+"""Tags that one value of a filter may mean: each becomes a condition of its own."""

@@ -39,14 +39,14 @@ def describe(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
     types: list[Any] = [ProblemDocument]
     for one in endpoints:
         types += [type_ for _, type_ in one.answers.values() if type_ is not bytes]
-        types += [*one.bodies.values(), one.parameters]
+        types += [*one.bodies.values(), one.parameters, one.error[1]]
     unique = list(dict.fromkeys(types))
     found, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(unique, found, strict=True))
     taken = {type_: components.pop(type_.__name__) for type_ in {one.parameters for one in endpoints}}
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schemas, taken[one.parameters])
+        paths.setdefault(one.shown_path, {})[one.method.lower()] = _operation(one, schemas, taken[one.parameters])
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,13 +57,17 @@ def describe(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "See `publog keys`."}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "See `publog keys`."},
+                "parameter": {"type": "apiKey", "in": "query", "name": "api-key", "description": "The same key."},
+            },
         },
     }
 
 
 def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str, Any]) -> dict[str, Any]:
-    problem = {PROBLEM_TYPE: {"schema": schemas[ProblemDocument]}}
+    # The door and who routes know no API of others: their problems are plain.
+    problem = {type_: {"schema": schemas[error]} for type_, error in (one.error, (PROBLEM_TYPE, ProblemDocument))}
     guarded = _GUARDED if one.scopes else ()
     responses: dict[str, Any] = {
         str(status): {
@@ -72,8 +76,10 @@ def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str
         }
         for status, (text, type_) in one.answers.items()
     }
-    for status in sorted({*_COMMON, *guarded, *one.problems}):
-        responses[str(status)] = {"description": "A problem (RFC 9457)", "content": problem}
+    told = "A problem (RFC 9457)" if one.manners is None else "An error, as this API has it"
+    statuses = {*_COMMON, *guarded, *one.problems}
+    for status in sorted(statuses if one.manners is None else {one.manners.status(status) for status in statuses}):
+        responses[str(status)] = {"description": told, "content": problem}
     if one.has_events:
         responses["200"]["content"][EVENTS_TYPE] = {"schema": {"type": "string"}}
     required = parameters.get("required", [])
@@ -98,6 +104,7 @@ def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str
             "content": {type_: {"schema": schemas[body]} for type_, body in one.bodies.items()},
         }
     if one.scopes:
-        operation["security"] = [{"key": []}, {}]
+        in_query = one.manners is not None and one.manners.key_parameter is not None
+        operation["security"] = [{"key": []}, *([{"parameter": []}] if in_query else []), {}]
         operation["description"] = f"A key that is shown must have the scope {' or '.join(one.scopes)}."
     return operation

@@ -41,14 +41,16 @@ from indexers.errors import (
     UnknownField,
     UnknownView,
 )
-from indexers.limits import FRAGMENT_CHARACTERS_MAX, PAGE_SIZE_MAX, QUERY_CHARACTERS_MAX
+from indexers.limits import FRAGMENT_CHARACTERS_MAX, OFFSET_MAX, PAGE_SIZE_MAX, QUERY_CHARACTERS_MAX
 from indexers.port import Place
+from indexers.query import Between, Exact, Exists, Expression
 from tests.contract import index_oracle as oracle
 from tests.contract.index_child import Seen, seen
 from tests.contract.index_newsroom import (
     CATALOG,
     DATES,
     OTHER_CATALOG,
+    TIMED_CATALOG,
     WORDS,
     gone,
     newsrooms,
@@ -659,6 +661,25 @@ class IndexContract(TypingContract):
                     order.append((-(hit.score or 0), newest))
         assert order == sorted(order)
 
+    @given(newsrooms(), st.lists(oracle.typed_expressions(), min_size=4, max_size=8))
+    @settings(max_examples=20, suppress_health_check=SUITE)
+    def test_typed_expressions_find_what_the_oracle_finds(
+        self, views: list[View], expressions: list[tuple[Expression, oracle.Test]]
+    ) -> None:
+        index = self.new(views)
+        known = [fact for fact in oracle.facts(views) if fact.view.view == "story"]
+        for expression, test in expressions:
+            results = index.search(Query(text=expression, view="story", limit=100))
+            assert {hit.uri for hit in results.hits} == {fact.view.uri for fact in known if test(fact)}
+            assert results.total == len(results.hits)
+
+    def test_only_facets_of_whole_numbers_and_times_can_be_compared(self) -> None:
+        with pytest.raises(UnknownField, match=r"to compare\. Use one of priority\."):
+            self.shared().search(Query(text=Between("section", 1, 2)))
+        for expression in (Exact("headline", "x"), Exists("headline"), Between("headline", 1, 2)):
+            with pytest.raises(UnknownField):
+                self.shared().search(Query(text=expression))
+
     def test_facets_are_exact_however_the_documents_came(self) -> None:
         chance = random.Random(5)
         index = self.new([])
@@ -769,6 +790,8 @@ class IndexContract(TypingContract):
         [
             Query(limit=PAGE_SIZE_MAX + 1),
             Query(limit=-1),
+            Query(offset=-1),
+            Query(offset=OFFSET_MAX + 1),
             Query(facets=[Facet("section", 0)]),
             Query(facets=[Facet("section", 10_000)]),
             Query(facets=[Facet("section")] * 30),
@@ -852,6 +875,81 @@ class IndexContract(TypingContract):
             assert hits == whole.hits[: len(hits)]
             assert len(hits) == (700 if limit > 1 else 30)
             assert (cursor is None) == (limit > 1)
+
+    @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
+    def test_an_offset_leaves_out_the_hits_before_it(self, sort: Any) -> None:
+        chance = random.Random(sort)
+        views = [
+            story(number, headline="fox " * chance.randint(1, 3), published=chance.choice(DATES))
+            for number in range(90)
+        ]
+        index = self.new(views)
+        query: dict[str, Any] = {"text": parse("fox"), "sort": sort}
+        whole = index.search(Query(**query, limit=100)).hits
+        for offset in (0, 1, 10, 85, 90, 95, OFFSET_MAX):
+            page = index.search(Query(**query, limit=10, offset=offset))
+            assert (page.total, page.hits) == (90, whole[offset : offset + 10])
+            assert (page.cursor is None) == (offset >= 80)
+            if page.cursor is not None:
+                behind = index.search(Query(**query, limit=10, cursor=page.cursor, offset=3))
+                assert behind.hits == whole[offset + 13 : offset + 23]
+
+    @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
+    def test_another_date_makes_another_order(self, sort: Any) -> None:
+        chance = random.Random(sort)
+        contents: dict[str, dict[str, Any]] = {}
+        for number in range(90):
+            uri = f"nyt://page/{number}"
+            days = [chance.choice([None, f"2026-03-{chance.randrange(1, 9):02}T10:00:00Z"]) for _ in range(2)]
+            contents[uri] = {"uri": uri, "name": "fox", "made": days[0], "changed": days[1]}
+        views = [View("page", uri, 1, "live", orjson.dumps(content), b"{}") for uri, content in contents.items()]
+        index = self.new()
+        parts = [write_part(self.tmp_path / "timed", [*views[:60], gone(views[0]._replace(uri="nyt://page/gone"))])]
+        index.load(parts, catalog=TIMED_CATALOG, applied_through=0)
+        index.write(views[60:], applied_through=1)
+        for date, field in ((None, "made"), ("changed", "changed"), ("made", "made")):
+            query: dict[str, Any] = {"view": "page", "date": date, "sort": sort}
+            whole = index.search(Query(**query, limit=100)).hits
+            told = [contents[hit.uri][field] for hit in whole]
+            dated = sorted((day for day in told if day is not None), reverse=sort != "oldest")
+            assert told == dated + [None] * (90 - len(dated))
+            visited = list(index.search(Query(**query, limit=40)).hits)
+            cursor = index.search(Query(**query, limit=40)).cursor
+            visited += index.search(Query(**query, limit=20, cursor=cursor)).hits
+            visited += index.search(Query(**query, limit=20, after=visited[-1].uri)).hits
+            visited += index.search(Query(**query, limit=20, offset=80)).hits
+            assert visited == list(whole)
+            with pytest.raises(InvalidCursor, match="another search"):
+                index.search(Query(view="page", date="made" if date != "made" else "changed", sort=sort, cursor=cursor))
+        with pytest.raises(UnknownField, match=r"to order by\. Use one of changed, made\."):
+            index.search(Query(view="page", date="name"))
+        with pytest.raises(InvalidQuery, match="Name the view"):
+            index.search(Query(date="made"))
+
+    @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
+    @pytest.mark.parametrize("text", ["", "fox OR dog"])
+    def test_a_page_behind_a_hit_goes_on_from_there(self, sort: Any, text: str) -> None:
+        chance = random.Random(sort)
+        views = [
+            story(
+                number,
+                headline="fox " * chance.randint(1, 3) + "dog" * chance.randint(0, 1),
+                published=chance.choice([*DATES, None]),
+            )
+            for number in range(120)
+        ]
+        index = self.new([*views, gone(story(500)), topic(1, "fox")])
+        query: dict[str, Any] = {"text": parse(text), "sort": sort, "view": "story"}
+        whole = index.search(Query(**query, limit=200)).hits
+        visited = list(index.search(Query(**query, limit=7)).hits)
+        while page := index.search(Query(**query, limit=7, after=visited[-1].uri)).hits:
+            visited += page
+        assert visited == whole
+        for none in ("nyt://article/500", "nyt://article/999", "nyt://tag/1", "'"):
+            with pytest.raises(InvalidQuery, match="no hit"):
+                index.search(Query(**query, after=none))
+        with pytest.raises(InvalidQuery, match="Name the view"):
+            index.search(Query(after=whole[0].uri))
 
     @pytest.mark.parametrize("sort", ["newest", "oldest", "relevance"])
     def test_where_ranks_are_equal_the_ids_decide(self, sort: Any) -> None:

@@ -60,6 +60,26 @@ OTHER_CATALOG = parse_catalog(
     {"kinds/tag.avsc": json.dumps(_TAG), "views.toml": '[views.label]\nroot = "tag"\nsearch.text = ["name"]\n'}
 )
 
+_TIME = ["null", {"type": "long", "logicalType": "timestamp-millis"}]
+_PAGE = {
+    "type": "record",
+    "name": "page",
+    "fields": [{"name": "name", "type": "string"}, {"name": "made", "type": _TIME}, {"name": "changed", "type": _TIME}],
+}
+
+TIMED_CATALOG = parse_catalog(
+    {
+        "kinds/page.avsc": json.dumps(_PAGE),
+        "views.toml": """
+            [views.page]
+            root = "page"
+            search.text = ["name"]
+            search.facets = ["name", "made", "changed"]
+            search.date = "made"
+        """,
+    }
+)
+
 WORDS = {
     "fox": "fox", "Foxes": "fox", "jump": "jump", "jumped": "jump", "JUMPING": "jump", "lazy": "lazy",
     "dog": "dog", "dogs": "dog", "café": "cafe", "Cafe": "cafe", "run": "run", "runs": "run", "the": "the", "18F": "18f",

@@ -1,4 +1,4 @@
-"""What searches must find, worked out from the records in plain Python, without the indexers' code."""
+"""What searches must find, worked out from the records in plain Python, without the indexers' code but its expressions."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from denormalizer.view import View
+from indexers.query import All, AnyOf, Between, Exact, Exists, Expression, Not
 from tests.contract.index_newsroom import SECTIONS, WORDS
 
 Text = dict[str, list[list[str]]]
@@ -142,6 +143,45 @@ def _combined(parts: st.SearchStrategy[tuple[str, Test]]) -> st.SearchStrategy[t
         parts.map(lambda p: (f"-({p[0]})", lambda fact: not p[1](fact))),
         parts.map(lambda p: (f"(NOT ({p[0]}))", lambda fact: not p[1](fact))),
     )
+
+
+def _is(field: str, value: str) -> tuple[Expression, Test]:
+    return Exact(field, value), lambda fact: value in fact.facets.get(field, [])
+
+
+def _has(field: str) -> tuple[Expression, Test]:
+    return Exists(field), lambda fact: bool(fact.facets.get(field))
+
+
+def _lies(first: int | None, last: int | None) -> tuple[Expression, Test]:
+    def test(fact: Fact) -> bool:
+        numbers = [int(value) for value in fact.facets["priority"]]
+        return any((first is None or first <= number) and (last is None or number <= last) for number in numbers)
+
+    return Between("priority", first, last), test
+
+
+_BOUNDS = st.none() | st.sampled_from((-1 << 70, -2, -1, 0, 1, 1 << 70))
+_TYPED = st.one_of(
+    st.sampled_from([("section", value) for value in (*SECTIONS, "arts", "\ud800")]).map(lambda pair: _is(*pair)),
+    st.sampled_from(("Fox news", "Fox", "news")).map(lambda value: _is("tags.name", value)),
+    st.sampled_from(("section", "priority", "tags.name")).map(_has),
+    st.tuples(_BOUNDS, _BOUNDS).map(lambda pair: _lies(*pair)),
+)
+
+
+def typed_expressions() -> st.SearchStrategy[tuple[Expression, Test]]:
+    """What no text can say, and what it says."""
+
+    def combined(parts: st.SearchStrategy[tuple[Expression, Test]]) -> st.SearchStrategy[tuple[Expression, Test]]:
+        pairs = st.tuples(parts, parts)
+        return st.one_of(
+            pairs.map(lambda p: (All((p[0][0], p[1][0])), lambda fact: p[0][1](fact) and p[1][1](fact))),
+            pairs.map(lambda p: (AnyOf((p[0][0], p[1][0])), lambda fact: p[0][1](fact) or p[1][1](fact))),
+            parts.map(lambda p: (Not(p[0]), lambda fact: not p[1](fact))),
+        )
+
+    return st.recursive(_TYPED, combined, max_leaves=5)
 
 
 def _everything(_fact: Fact) -> bool:

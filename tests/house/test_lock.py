@@ -1,5 +1,6 @@
 """The locks are complete: whatever gets installed was named, pinned and hashed here."""
 
+import json
 import re
 import sys
 import tomllib
@@ -52,6 +53,15 @@ def test_it_answers_what_the_project_asks_for(lock: str) -> None:
 def test_the_locks_agree_with_each_other() -> None:
     for lock in ("bootstrap.txt", "run.txt"):
         assert entries(lock).items() <= entries("dev.txt").items()
+
+
+def test_the_lock_of_npm_has_a_hash_of_each_package_and_no_address() -> None:
+    (lock,) = (ROOT / "tests").rglob("package-lock.json")
+    packages = json.loads(lock.read_text())["packages"]
+    assert len(packages) > 1
+    for name, entry in packages.items():
+        assert "resolved" not in entry
+        assert name == "" or entry["integrity"].startswith("sha512-")
 
 
 def test_what_the_packages_import_is_asked_for_by_name() -> None:

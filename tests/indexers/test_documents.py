@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.catalog import Catalog, parse_catalog
+from assets.errors import InvalidCatalog
 from indexers.dates import EARLIEST, LATEST
 from indexers.documents import RANK_END, Documents, date_of, oldest_rank_at, ranks
 from indexers.limits import FACET_VALUE_CHARACTERS_MAX
@@ -147,6 +148,38 @@ def test_facet_values_are_text_each_once() -> None:
         "near.title": ["T"],
         "near.uri": ["a", "b", "c"],
     }
+
+
+def test_whole_numbers_and_times_are_numbers_too() -> None:
+    documents = Documents(catalog(text=[], facets=["title", "style", "count", "ratio", "is_open", "at", "on"]), "page")
+    assert documents.document(CONTENT).numbers == {"count": [3], "at": [1_795_424_400], "on": [1_795_478_400]}
+    assert documents.document({"count": 1 << 63, "at": "never", "on": None}).numbers == {
+        "count": [],
+        "at": [],
+        "on": [],
+    }
+
+
+def test_a_time_has_a_year_a_month_and_a_weekday_in_utc() -> None:
+    paths = [f"{time}.{part}" for time in ("at", "on") for part in ("year", "month", "weekday")]
+    documents = Documents(catalog(text=[], facets=paths), "page")
+    late = documents.document({"at": "2026-12-31T23:30:00-05:00", "on": "2026-11-24"})
+    assert late.facets == {
+        "at.year": ["2027"],
+        "at.month": ["1"],
+        "at.weekday": ["Friday"],
+        "on.year": ["2026"],
+        "on.month": ["11"],
+        "on.weekday": ["Tuesday"],
+    }
+    assert late.numbers == {"at.year": [2027], "at.month": [1], "on.year": [2026], "on.month": [11]}
+    assert documents.document({"at": "0001-01-01T00:00:00+14:00", "on": "never"}).facets == {}
+
+
+@pytest.mark.parametrize("path", ["at.day", "at.year.year", "title.year", "count.year"])
+def test_only_a_time_ends_in_a_part_of_it(path: str) -> None:
+    with pytest.raises(InvalidCatalog, match="has no"):
+        catalog(text=[], facets=[path])
 
 
 def test_a_value_too_long_is_no_facet_value() -> None:

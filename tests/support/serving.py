@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from assets.model import NEVER
 from publog.server.app import build_app
+from publog.server.endpoints import Endpoint
 from publog.server.listening import Protocol, Server
 from publog.server.newsroom import Newsroom
 from tests.support.newsroom import Json, article, byline, image, process, unpublish
@@ -70,6 +71,26 @@ def check_problem(answer: Json, status: int, code: str) -> Json:
     assert problem["detail"]
     assert problem["request_id"] == answer.headers["x-request-id"]
     return problem
+
+
+def check_refused(answer: Json, endpoint: Endpoint[Json], status: int, code: str) -> None:
+    """Refused as the endpoint's API refuses: our own by a problem, those of others in their shapes."""
+    if endpoint.manners is None:
+        check_problem(answer, status, code)
+        return
+    assert answer.status_code == status, answer.text
+    told = answer.json()
+    match endpoint.path.split("/")[1]:
+        case "svc":
+            assert told["fault"]["faultstring"]
+            assert told["fault"]["detail"]["errorcode"] == f"urn:publog:problem:{code}"
+        case "subjects" | "schemas" | "config" | "mode":
+            assert told["error_code"] == status
+            assert told["message"]
+            assert answer.headers["content-type"] == "application/vnd.schemaregistry.v1+json"
+        case _:
+            assert told == {"message": told["message"], "response": {"status": "error", "message": told["message"]}}
+            assert told["message"]
 
 
 @contextmanager

@@ -10,11 +10,12 @@ from starlette.testclient import TestClient
 
 from publog.keys import Key, Keys
 from publog.server.app import table
+from publog.server.compatible import EVERY_PATH
 from publog.server.metrics import Metrics
 from publog.server.newsroom import Newsroom
 from publog.settings import UsedWrongly
 from tests.support.newsroom import Json, Shell, byline, image, lines
-from tests.support.serving import check_problem, client_of
+from tests.support.serving import check_problem, check_refused, client_of
 
 SCOPES = ["publish", "publish:byline", "publish:image", "search", "admin"]
 OPEN = {"/healthz", "/readyz", "/openapi.json", "/pages/sign-in", "/pages/sign-out", "/pages/static/{name}"}
@@ -52,11 +53,15 @@ def test_every_scope_opens_what_it_says_and_nothing_else(newsroom: Newsroom, sco
     client = client_of(newsroom, is_loopback=is_loopback)
     key = newsroom.keys.add([scope])
     for endpoint in table(Metrics(newsroom)):
-        answer = ask(client, endpoint.path, endpoint.method, bearer(key))
-        if allowed(endpoint.path, endpoint.method, scope):
-            assert answer.status_code not in (401, 403), endpoint.path
-        else:
-            check_problem(answer, 403, "forbidden")
+        shown = [(endpoint.shown_path, bearer(key))]
+        if endpoint.manners is not None and endpoint.manners.key_parameter:
+            shown.append((f"{endpoint.shown_path}?{endpoint.manners.key_parameter}={key}", {}))
+        for path, headers in shown:
+            answer = ask(client, path, endpoint.method, headers)
+            if allowed(endpoint.path, endpoint.method, scope):
+                assert answer.status_code not in (401, 403), endpoint.path
+            else:
+                check_refused(answer, endpoint, 403, "forbidden")
     assert newsroom.standing().last_offset == (0 if scope in ("publish", "publish:byline") else -1)
 
 
@@ -64,11 +69,13 @@ def test_without_a_key_only_this_machine_reads_and_writes_until_there_is_one(new
     here, beyond = client_of(newsroom), client_of(newsroom, is_loopback=False)
     assert here.post("/v1/messages", json=byline("ada")).status_code == 200
     for endpoint in table(Metrics(newsroom)):
-        answer = ask(beyond, endpoint.path, endpoint.method, {})
+        answer = ask(beyond, endpoint.shown_path, endpoint.method, {})
         if endpoint.path in OPEN:
             assert answer.status_code != 401
+        elif endpoint is EVERY_PATH:
+            check_problem(answer, 404, "not-found")
         else:
-            check_problem(answer, 401, "unauthorized")
+            check_refused(answer, endpoint, 401, "unauthorized")
             assert answer.headers["www-authenticate"].startswith("Bearer")
     newsroom.keys.add(["search"])
     check_problem(here.post("/v1/messages", json=byline("ada")), 401, "unauthorized")
@@ -90,6 +97,28 @@ def test_a_key_that_is_none_is_refused_even_where_none_is_needed(newsroom: Newsr
     assert client.get("/v1/receipts/x", headers=bearer(again)).status_code == 404
     newsroom.keys.revoke(newsroom.keys.all()[0].id)
     check_problem(client.get("/v1/receipts/x", headers=bearer(again)), 401, "unauthorized")
+
+
+def test_clients_of_other_apis_show_any_key_here_until_there_is_one(newsroom: Newsroom) -> None:
+    here, beyond = client_of(newsroom), client_of(newsroom, is_loopback=False)
+    path = "/svc/news/v3/content/section-list.json"
+    for parameter in ("?api-key=anything", "?api-key=", ""):
+        assert here.get(path + parameter).status_code == 404
+        assert beyond.get(path + parameter).status_code == 401
+    key = newsroom.keys.add(["search"])
+    for wrong in ("anything", "", key[:-1], f"{key}x", f"Bearer {key}"):
+        assert here.get(path, params={"api-key": wrong}).status_code == 401
+        assert here.get("/tags", params={"api-key": wrong}).json()["message"].startswith("This is no key")
+    assert here.get(path).status_code == 404
+    for client in (here, beyond):
+        assert client.get(path, params={"api-key": key}).status_code == 404
+        assert client.get(path, params={"api-key": "x"}, headers=bearer(key)).status_code == 404
+        # Our own endpoints take no key from an address, which others write down.
+        answer = client.get("/v1/receipts/x", params={"api-key": key})
+        assert answer.status_code == (401 if client is beyond else 422)
+    newsroom.keys.revoke(newsroom.keys.all()[0].id)
+    assert here.get(path, params={"api-key": key}).status_code == 401
+    assert here.get(path, params={"api-key": "anything"}).status_code == 401
 
 
 def test_a_key_for_one_kind_publishes_no_other(newsroom: Newsroom, client: TestClient) -> None:
