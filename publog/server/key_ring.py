@@ -12,7 +12,7 @@ from publog.server.problems import NotThere, Unusable
 from publog.settings import UsedWrongly
 
 
-class KeyParameters(Parameters, frozen=True):
+class KeyIdParameters(Parameters, frozen=True):
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=100, description="Of a key: not a key itself.")]
 
 
@@ -75,14 +75,14 @@ async def add_key(call: Call[Any], scopes: list[str]) -> NewKey:
         raise Unusable(f"scopes: {error}", "scopes", list(SCOPES)) from None
 
 
-async def rotate(call: Call[KeyParameters]) -> Reply:
+async def rotate(call: Call[KeyIdParameters]) -> Reply:
     try:
         return Reply(_new(await call.in_thread(call.newsroom.keys.rotate, call.parameters.id)))
     except UsedWrongly:
         raise _no_key(call) from None
 
 
-async def revoke(call: Call[KeyParameters]) -> Reply:
+async def revoke(call: Call[KeyIdParameters]) -> Reply:
     id_ = call.parameters.id
     try:
         await call.in_thread(call.newsroom.keys.revoke, id_)
@@ -101,7 +101,7 @@ def _document(key: Key) -> KeyDocument:
     return KeyDocument(key.id, list(key.scopes), rfc3339(key.created * 1_000_000), revoked)
 
 
-def _no_key(call: Call[KeyParameters]) -> NotThere:
+def _no_key(call: Call[KeyIdParameters]) -> NotThere:
     return NotThere(f"there is no key {call.parameters.id} in use")
 
 
@@ -131,9 +131,14 @@ ENDPOINTS: Final[list[Endpoint[Any]]] = [
         "Another secret for a key that allows the same; the former ends at once",
         rotate,
         ("The key, told once", NewKey),
-        KeyParameters,
+        KeyIdParameters,
     ),
     _post(
-        "/v1/keys/{id}/revoke", "revokeKey", "End a key, at once", revoke, ("As it is now", KeyDocument), KeyParameters
+        "/v1/keys/{id}/revoke",
+        "revokeKey",
+        "End a key, at once",
+        revoke,
+        ("As it is now", KeyDocument),
+        KeyIdParameters,
     ),
 ]

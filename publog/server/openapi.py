@@ -43,7 +43,7 @@ def describe(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
     unique = list(dict.fromkeys(types))
     found, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(unique, found, strict=True))
-    taken = {type_: components.pop(type_.__name__) for type_ in {one.parameters for one in endpoints}}
+    taken = {type_: components.pop(_name(schemas[type_])) for type_ in {one.parameters for one in endpoints}}
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
         paths.setdefault(one.shown_path, {})[one.method.lower()] = _operation(one, schemas, taken[one.parameters])
@@ -63,6 +63,11 @@ def describe(endpoints: Sequence[Endpoint[Any]]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _name(schema: dict[str, Any]) -> str:
+    """Of the component that a schema refers to: types of one name have longer ones."""
+    return schema["$ref"].rpartition("/")[2]
 
 
 def _operation(one: Endpoint[Any], schemas: dict[Any, Any], parameters: dict[str, Any]) -> dict[str, Any]:

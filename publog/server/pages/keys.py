@@ -6,7 +6,7 @@ import msgspec
 
 from publog.server import key_ring
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
-from publog.server.key_ring import KeyList, KeyParameters, NewKey, add_key
+from publog.server.key_ring import KeyIdParameters, KeyList, NewKey, add_key
 from publog.server.pages.forms import form_of
 from publog.server.pages.layout import ask, catalog_of, endpoint, page, redirect
 from publog.server.problems import Problem, ProblemDocument, Unusable
@@ -33,9 +33,9 @@ async def change(call: Call[Parameters]) -> Reply:
                     raise Unusable("Choose what the key may do.", "scopes")
                 made = await add_key(call, list(form.scope))
             case "rotate":
-                made = (await ask(call, key_ring.rotate, KeyParameters(form.id))).value
+                made = (await ask(call, key_ring.rotate, KeyIdParameters(form.id))).value
             case "revoke":
-                await ask(call, key_ring.revoke, KeyParameters(form.id))
+                await ask(call, key_ring.revoke, KeyIdParameters(form.id))
                 return redirect(PATH)
     except Problem as problem:
         return await _page(call, problem=problem.document, status=problem.status)

@@ -3,7 +3,9 @@
 import warnings
 from typing import Any
 
+import httpx2
 import pytest
+import requests
 
 from tests.support.courier import Courier
 
@@ -17,9 +19,7 @@ with warnings.catch_warnings():
 
 @pytest.fixture
 def search(courier: Courier) -> Any:
-    return NytArticleSearch(
-        api_key="anything", base_url=f"{courier.url}/svc/search/v2/strict"
-    ).search.get_articlesearch_json
+    return NytArticleSearch(api_key="anything", base_url=f"{courier.url}/svc/search/v2").search.get_articlesearch_json
 
 
 def test_an_answer_fits_the_models(search: Any, courier: Courier) -> None:
@@ -60,8 +60,16 @@ def test_a_refusal_is_the_clients_error(search: Any) -> None:
     assert refused.value.status == 400
 
 
-def test_what_its_models_have_no_place_for_is_refused(search: Any) -> None:
+def test_what_its_models_have_no_place_for_is_kept_from_it_alone(search: Any, courier: Courier) -> None:
     """Its models take neither facets nor metadata, which others read."""
-    with pytest.raises(RequestError):
-        search(facet=Facet.TRUE, facet_fields=FacetFields.SOURCE, facet_filter=FacetFilter.TRUE)
+    told = search(facet=Facet.TRUE, facet_fields=FacetFields.SOURCE, facet_filter=FacetFilter.TRUE)
+    assert told.response.meta.hits == len(courier.articles)
     assert search(facet=Facet.FALSE, fl="uri,headline").response.docs[0].headline.main
+    url = f"{courier.url}/svc/search/v2/articlesearch.json"
+    for parameters in (
+        {"q": "ferry", "facet": "true"},
+        {"api-key": "k", "q": "ferry"},
+        {"q": "ferry", "sort": "newest"},
+    ):
+        assert "metadata" in requests.get(url, parameters, timeout=30).json()["response"]
+    assert "metadata" in httpx2.get(url, params={"q": "ferry", "api-key": "k"}).json()["response"]
