@@ -1,6 +1,6 @@
 """The application: a table of endpoints behind the door."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,8 @@ from publog.server.problems import fault, of_status, problem_of
 from publog.server.rates import Rates
 from publog.server.session import signed_in
 
+Answer = Callable[[Request], Awaitable[Response]]
+
 
 def table(metrics: Metrics) -> list[Endpoint[Any]]:
     """Every endpoint there is."""
@@ -71,7 +73,10 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
 
     def routed(endpoints: Iterable[Endpoint[Any]], otherwise: int) -> Starlette:
         app = Starlette(
-            routes=[Route(endpoint.path, answering(endpoint), methods=[endpoint.method]) for endpoint in endpoints],
+            routes=[
+                Route(path, _by_method(answers), methods=list(answers))
+                for path, answers in _by_path(endpoints, answering).items()
+            ],
             exception_handlers={HTTPException: _plain_problem},
         )
         app.router.redirect_slashes = False
@@ -84,9 +89,28 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
     return Door(app, elsewhere, metrics, is_loopback=is_loopback)
 
 
+def _by_path(
+    endpoints: Iterable[Endpoint[Any]], answering: Callable[[Endpoint[Any]], Answer]
+) -> dict[str, dict[str, Answer]]:
+    """Path to method to what answers it."""
+    paths: dict[str, dict[str, Answer]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = answering(endpoint)
+    return paths
+
+
+def _by_method(answers: Mapping[str, Answer]) -> Answer:
+    """One answer for all methods of a path: what a method that it does not take is told names them all."""
+
+    async def answer(request: Request) -> Response:
+        return await answers["GET" if request.method == "HEAD" else request.method](request)
+
+    return answer
+
+
 def _answering(
     endpoint: Endpoint[Any], newsroom: Newsroom, threads: Threads, rates: Rates, *, is_loopback: bool
-) -> Callable[[Request], Awaitable[Response]]:
+) -> Answer:
     async def answer(request: Request) -> Response:
         exchange = exchange_of(request.scope)
         exchange.route = endpoint.shown_path
@@ -114,7 +138,7 @@ def _answering(
     return answer
 
 
-def _otherwise(answer: Callable[[Request], Awaitable[Response]], status: int) -> ASGIApp:
+def _otherwise(answer: Answer, status: int) -> ASGIApp:
     """What is done with a path that no route has: an API that takes every path has its turn, else it is this status."""
 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:

@@ -207,8 +207,10 @@ def _touched(newsroom: Newsroom, uris: Collection[str]) -> Touched:
 
 
 def _is_live(newsroom: Newsroom, view: str, uri: str) -> bool:
-    found = newsroom.index.get(view, uri)
-    return found is not None and found.state == "live"
+    with suppress(NoIndex):
+        found = newsroom.index.get(view, uri)
+        return found is not None and found.state == "live"
+    return False
 
 
 def _known(newsroom: Newsroom, uris: Collection[str]) -> Touched:

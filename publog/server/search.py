@@ -1,8 +1,8 @@
 """Searching over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 
 import msgspec
 import orjson
@@ -34,6 +34,8 @@ Filters = Annotated[
         description="FIELD:VALUE, exactly; the same field again: or, another field: and.",
     ),
 ]
+T = TypeVar("T")
+
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 _DAY: Final = "a year, month or day as 2026, 2026-11 or 2026-11-23, or a timestamp"
@@ -198,6 +200,15 @@ class RelatedViews(msgspec.Struct):
 
 
 async def search(call: Call[SearchParameters]) -> Reply:
+    return Reply(await _search(call, _written))
+
+
+async def find(call: Call[SearchParameters]) -> Reply:
+    """The same as a value, for the pages."""
+    return Reply(await _search(call, _searched))
+
+
+async def _search(call: Call[SearchParameters], work: Callable[[Newsroom, Query, SearchParameters], T]) -> T:
     asked = call.parameters
     query = Query(
         text=parse(asked.q),
@@ -221,13 +232,18 @@ async def search(call: Call[SearchParameters]) -> Reply:
         raise Unusable("wait: there is nothing to wait for without at_least", "wait")
     if asked.fields:
         await call.in_thread(_check_fields, call.newsroom, asked.view or None, asked.fields)
-    return Reply(await call.searching(_searched, call.newsroom, query, asked))
+    return await call.searching(work, call.newsroom, query, asked)
 
 
-def _searched(newsroom: Newsroom, query: Query, asked: SearchParameters) -> bytes:
+def _written(newsroom: Newsroom, query: Query, asked: SearchParameters) -> bytes:
+    # By the thread that searched: the event loop has others to serve.
+    return msgspec.json.encode(_searched(newsroom, query, asked))
+
+
+def _searched(newsroom: Newsroom, query: Query, asked: SearchParameters) -> Page:
     found = newsroom.index.search(query)
     meant = replace(asked.q, [(one.match, one.word) for one in found.corrections]) if found.corrections else None
-    return msgspec.json.encode(_page(found, asked.fields, meant))
+    return _page(found, asked.fields, meant)
 
 
 async def suggest(call: Call[SuggestParameters]) -> Reply:

@@ -300,6 +300,7 @@ _TAGS: Final = frozenset(
         "html",
         "i",
         "img",
+        "datalist",
         "input",
         "ins",
         "label",
@@ -343,7 +344,7 @@ _TAGS: Final = frozenset(
 _METAS: Final = frozenset({"", "refresh", "Content-Security-Policy"})
 _ATTRIBUTE: Final = re.compile(
     r"(aria|data)-[a-z]+|action|alt|autocapitalize|autocomplete|charset|checked|class|content|crossorigin|datetime|dir|for"
-    r"|height|hidden|href|http-equiv|id|lang|max|method|name|placeholder|property|rel|required|role|rows|scope|selected|size"
+    r"|height|hidden|href|http-equiv|id|lang|list|max|method|name|placeholder|property|rel|required|role|rows|scope|selected|size"
     r"|spellcheck|src|step|tabindex|title|type|value|width"
 )
 _ADDRESS: Final = re.compile(r"(?![\s\x00-\x20]*[a-z][a-z0-9+.\-]*:)(?!//)|https?:|mailto:", re.IGNORECASE)

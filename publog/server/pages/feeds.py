@@ -17,7 +17,7 @@ from publog.server.limits import NEWS_DAYS, NEWS_DAYS_MAX, NEWS_URLS_MAX, STORIE
 from publog.server.pages.layout import ask, catalog_of, endpoint, html, segment
 from publog.server.pages.search import STORIES
 from publog.server.problems import NotThere
-from publog.server.search import Page, SearchParameters, search
+from publog.server.search import Page, SearchParameters, find
 
 RSS: Final = "application/rss+xml"
 ATOM: Final = "application/atom+xml"
@@ -71,12 +71,12 @@ async def atom(call: Call[FeedParameters]) -> Reply:
 
 async def sitemap(call: Call[SitemapParameters]) -> Reply:
     view = _story_view(await catalog_of(call))
-    newest: Page = (await ask(call, search, SearchParameters(view=view, sort="newest", limit=1))).value
+    newest: Page = (await ask(call, find, SearchParameters(view=view, sort="newest", limit=1))).value
     stories: list[dict[str, Any]] = []
     if newest.hits and newest.hits[0].date:
         since = datetime.fromisoformat(newest.hits[0].date) - timedelta(days=call.parameters.days)
         asked = SearchParameters(view=view, sort="newest", limit=NEWS_URLS_MAX, since=_text(since))
-        stories = _stories(call, (await ask(call, search, asked)).value)
+        stories = _stories(call, (await ask(call, find, asked)).value)
     text = news_sitemap(stories, name=_TITLE, link=_site(call))
     return Reply(text.encode(), media_type=XML)
 
@@ -88,7 +88,7 @@ async def _newest(call: Call[FeedParameters]) -> tuple[list[dict[str, Any]], dat
     asked = call.parameters
     view = _story_view(await catalog_of(call))
     query = SearchParameters(q=asked.q, view=view, filter=asked.filter, sort="newest", limit=asked.limit)
-    found: Page = (await ask(call, search, query)).value
+    found: Page = (await ask(call, find, query)).value
     dates = [datetime.fromisoformat(hit.date) for hit in found.hits if hit.date is not None]
     return _stories(call, found), max(dates, default=datetime.fromtimestamp(0, UTC))
 

@@ -13,13 +13,16 @@ from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.pages.layout import ask, catalog_of, endpoint, page
 from publog.server.pages.titles import title_of
 from publog.server.problems import Problem, ProblemDocument, problem_of
-from publog.server.search import Found, Page, SearchParameters, search
+from publog.server.search import Found, Page, SearchParameters, find
 
 STORIES: Final = "headline"
 """The field that makes a view a story's, which has a page for readers."""
 
 HITS: Final = 10
 """On a page."""
+
+FACETS: Final = 10
+"""Of each view, beside the hits."""
 
 _FRAGMENTS_MAX: Final = 3
 _LINE_CHARACTERS_MIN: Final = 60
@@ -64,7 +67,7 @@ async def front(call: Call[SearchPage]) -> Reply:
     problem: ProblemDocument | None = None
     found: Page | None = None
     try:
-        found = (await ask(call, search, _query(asked, facets))).value
+        found = (await ask(call, find, _query(asked, facets))).value
     except Exception as error:
         told = problem_of(error)
         if told is None:
@@ -84,6 +87,7 @@ async def front(call: Call[SearchPage]) -> Reply:
         chosen=[(text, _link(asked, text)) for text in dict.fromkeys(asked.filter)],
         problem=problem,
         position=_position(asked.q, problem),
+        meant_link=None if found is None or found.did_you_mean is None else _address(asked, q=found.did_you_mean),
         next_link=None if found is None or found.cursor is None else _address(asked, cursor=found.cursor),
         feed_query=urlencode([("filter", text) for text in asked.filter]),
     )
@@ -119,9 +123,9 @@ def _query(asked: SearchPage, facets: list[str]) -> SearchParameters:
 
 
 def _facets(catalog: Catalog, view: str) -> list[str]:
-    """Those of the view that is searched, or of all, the catalog's first ones first."""
+    """The first ones of the view that is searched, or of all: a catalog names those first that people narrow down by."""
     views = [catalog.views[view]] if view else catalog.views.values()
-    return list(dict.fromkeys(facet for one in views for facet in one.search.facets))[:FACETS_MAX]
+    return list(dict.fromkeys(facet for one in views for facet in one.search.facets[:FACETS]))[:FACETS_MAX]
 
 
 def _choices(asked: SearchPage, field: str, found: Page) -> list[Choice]:

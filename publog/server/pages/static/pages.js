@@ -160,6 +160,28 @@ const followStatus = (strip) => {
   }, 2 * FAST);
 };
 
+// What is typed may go on so: the words that the index holds, and the titles that begin so.
+const suggest = (field) => {
+  const list = document.getElementById(field.getAttribute("list"));
+  let asked = 0;
+  const view = () => document.getElementById("view")?.value ?? "";
+  field.addEventListener("input", async () => {
+    const mine = ++asked;
+    const typed = field.value;
+    if (!typed.trim()) return list.replaceChildren();
+    const parameters = new URLSearchParams({ q: typed, limit: 6, ...(view() && { view: view() }) });
+    const answer = await fetch(`${field.dataset.suggest}?${parameters}`);
+    // Whoever types faster than this is answered sees only the last.
+    if (!answer.ok || mine !== asked) return;
+    const found = await answer.json();
+    const titles = found.views.flatMap((one) => Object.values(one.highlights).map((text) => `"${text.fragment.replaceAll('"', " ")}"`));
+    const texts = [...found.completions.map((one) => one.text), ...titles];
+    list.replaceChildren(...[...new Set(texts)].map((text) => new Option(text, text)));
+  });
+};
+
+const field = document.querySelector("[data-suggest]");
+if (field) suggest(field);
 const live = document.querySelector("[data-live]");
 if (live) followView(live);
 const tail = document.querySelector("[data-tail]");
