@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
@@ -20,6 +21,9 @@ from publog.settings import UsedWrongly
 
 KEYS_FILE: Final = "keys.sqlite"
 """In the home."""
+
+EXPIRES_DAYS_MAX: Final = 36_500
+"""Days that a key may be good for; more than a hundred years are a hundred."""
 
 SCOPES: Final = ("publish", "publish:KIND", "search", "admin")
 
@@ -173,6 +177,24 @@ def _hash(secret: str) -> str:
 def _key(row: Sequence[Any]) -> Key:
     id_, scopes, *rest, _ = row
     return Key(id_, tuple(scopes.split()), *rest)
+
+
+def parse_expiry(text: str) -> int:
+    """The second (since 1970-01-01T00:00:00Z) that a time, or days from now as `90d`, names.
+
+    Raises:
+        UsedWrongly: it names none.
+    """
+    days = text.removesuffix("d")
+    try:
+        if days != text:
+            return int(time.time()) + min(int(days), EXPIRES_DAYS_MAX) * 86_400
+        named = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsedWrongly(f"{text[:100]!r} is no time; write 90d or 2027-01-31T00:00:00Z") from None
+    if named.tzinfo is None:
+        raise UsedWrongly(f"{text} has no zone; write {text}Z")
+    return int(named.timestamp())
 
 
 def parse_rate(text: str) -> RateLimitItem:

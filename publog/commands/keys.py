@@ -1,24 +1,18 @@
 """`publog keys`: who may publish and read over HTTP."""
 
-import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import orjson
 import typer
 
 from assets.model import rfc3339
-from publog.keys import KEYS_FILE, Keys
+from publog.keys import KEYS_FILE, Keys, parse_expiry
 from publog.options import JsonOption, settings_of
-from publog.settings import UsedWrongly
 from publog.terminal import say, warn, write_lines
 
 app = typer.Typer(no_args_is_help=True, help="Keys for publog serve, with what each allows.")
-
-EXPIRES_DAYS_MAX: Final = 36_500
-"""Days that a key may be good for; more than a hundred years are a hundred."""
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID")]
 
@@ -43,7 +37,7 @@ def add(
 
     Example: `publog keys add --scope publish:article --scope search --expires 90d`
     """
-    until = None if expires is None else _seconds(expires)
+    until = None if expires is None else parse_expiry(expires)
     with _keys(context) as keys:
         _say_once(keys.add(scopes, expires=until, rate=rate))
 
@@ -81,20 +75,6 @@ def rotate(context: typer.Context, id_: IdArgument) -> None:
     """Another secret for a key that allows the same; the former ends at once."""
     with _keys(context) as keys:
         _say_once(keys.rotate(id_))
-
-
-def _seconds(text: str) -> int:
-    """The second (since 1970-01-01T00:00:00Z) that a time, or days from now, names."""
-    days = text.removesuffix("d")
-    try:
-        if days != text:
-            return int(time.time()) + min(int(days), EXPIRES_DAYS_MAX) * 86_400
-        named = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsedWrongly(f"{text[:100]!r} is no time; write 90d or 2027-01-31T00:00:00Z") from None
-    if named.tzinfo is None:
-        raise UsedWrongly(f"{text} has no zone; write {text}Z")
-    return int(named.timestamp())
 
 
 def _say_once(key: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from assets.model import rfc3339
-from publog.keys import SCOPES, Key
+from publog.keys import SCOPES, Key, Keys, parse_expiry
 from publog.server.bodies import JSON, check_depth, media_type, receive
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.problems import NotThere, Unusable
@@ -21,6 +21,10 @@ class KeyWish(msgspec.Struct, forbid_unknown_fields=True):
 
     scopes: Annotated[list[Annotated[str, msgspec.Meta(max_length=100)]], msgspec.Meta(min_length=1, max_length=100)]
     """publish, publish:KIND, search, admin."""
+    expires: Annotated[str, msgspec.Meta(max_length=100, examples=["90d"])] | None = None
+    """Days from now, as 90d, or a time, as 2027-01-31T00:00:00Z; null for never."""
+    rate: Annotated[str, msgspec.Meta(max_length=100, examples=["600/minute"])] | None = None
+    """Requests in a time, as 600/minute; null for what the server gives every key."""
 
 
 class KeyDocument(msgspec.Struct):
@@ -31,6 +35,10 @@ class KeyDocument(msgspec.Struct):
     created: str
     """Of the last rotation."""
     revoked: str | None
+    expires: str | None
+    rate: str | None
+    is_good: bool
+    """Whether it may be used now."""
 
 
 class KeyList(msgspec.Struct):
@@ -60,19 +68,24 @@ async def add(call: Call[Any]) -> Reply:
         wish = msgspec.json.decode(text, type=KeyWish)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Unusable(f"the body is not what makes a key: {error}", "scopes", list(SCOPES)) from None
-    return Reply(await add_key(call, wish.scopes))
+    return Reply(await add_key(call, wish))
 
 
-async def add_key(call: Call[Any], scopes: list[str]) -> NewKey:
+async def add_key(call: Call[Any], wish: KeyWish) -> NewKey:
     """A new key.
 
     Raises:
-        Unusable: a scope is none.
+        Unusable: it can't be as it is wished.
     """
     try:
-        return _new(await call.in_thread(call.newsroom.keys.add, scopes))
+        return _new(await call.in_thread(_add, call.newsroom.keys, wish))
     except UsedWrongly as error:
-        raise Unusable(f"scopes: {error}", "scopes", list(SCOPES)) from None
+        raise Unusable(str(error), "scopes", list(SCOPES)) from None
+
+
+def _add(keys: Keys, wish: KeyWish) -> str:
+    until = None if wish.expires is None else parse_expiry(wish.expires)
+    return keys.add(wish.scopes, expires=until, rate=wish.rate)
 
 
 async def rotate(call: Call[KeyIdParameters]) -> Reply:
@@ -97,8 +110,11 @@ def _new(key: str) -> NewKey:
 
 
 def _document(key: Key) -> KeyDocument:
-    revoked = None if key.revoked is None else rfc3339(key.revoked * 1_000_000)
-    return KeyDocument(key.id, list(key.scopes), rfc3339(key.created * 1_000_000), revoked)
+    created, revoked, expires = (
+        None if second is None else rfc3339(second * 1_000_000) for second in (key.created, key.revoked, key.expires)
+    )
+    assert created is not None
+    return KeyDocument(key.id, list(key.scopes), created, revoked, expires, key.rate, key.is_good)
 
 
 def _no_key(call: Call[KeyIdParameters]) -> NotThere:

@@ -6,7 +6,7 @@ import msgspec
 
 from publog.server import key_ring
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
-from publog.server.key_ring import KeyIdParameters, KeyList, NewKey, add_key
+from publog.server.key_ring import KeyIdParameters, KeyList, KeyWish, NewKey, add_key
 from publog.server.pages.forms import form_of
 from publog.server.pages.layout import ask, catalog_of, endpoint, page, redirect
 from publog.server.problems import Problem, ProblemDocument, Unusable
@@ -18,6 +18,8 @@ class KeyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     action: Literal["add", "rotate", "revoke"]
     id: str = ""
     scope: tuple[str, ...] = ()
+    expires: str = ""
+    rate: str = ""
 
 
 async def show(call: Call[Parameters]) -> Reply:
@@ -31,7 +33,7 @@ async def change(call: Call[Parameters]) -> Reply:
             case "add":
                 if not form.scope:
                     raise Unusable("Choose what the key may do.", "scopes")
-                made = await add_key(call, list(form.scope))
+                made = await add_key(call, KeyWish(list(form.scope), form.expires or None, form.rate or None))
             case "rotate":
                 made = (await ask(call, key_ring.rotate, KeyIdParameters(form.id))).value
             case "revoke":

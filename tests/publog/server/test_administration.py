@@ -120,6 +120,17 @@ def test_keys_are_made_rotated_and_revoked(client: TestClient) -> None:
     (listed,) = client.get("/v1/keys", headers=header).json()["keys"]
     assert (listed["id"], listed["scopes"], listed["revoked"]) == (made["id"], ["admin", "search"], None)
     check_problem(client.post("/v1/keys", json={"scopes": ["root"]}, headers=header), 422, "invalid-parameter")
+    check_problem(
+        client.post("/v1/keys", json={"scopes": ["admin"], "rate": "x"}, headers=header), 422, "invalid-parameter"
+    )
+    for expires in ("soon", "0d", "2020-01-01T00:00:00Z"):
+        wish = {"scopes": ["admin"], "expires": expires}
+        check_problem(client.post("/v1/keys", json=wish, headers=header), 422, "invalid-parameter")
+    slow = client.post(
+        "/v1/keys", json={"scopes": ["search"], "expires": "2099-01-01T00:00:00Z", "rate": "9/hour"}, headers=header
+    )
+    (found,) = [one for one in client.get("/v1/keys", headers=header).json()["keys"] if one["id"] == slow.json()["id"]]
+    assert (found["expires"], found["rate"], found["is_good"]) == ("2099-01-01T00:00:00Z", "9/hour", True)
     check_problem(client.post("/v1/keys", json={"scopes": []}, headers=header), 422, "invalid-parameter")
     check_problem(client.post("/v1/keys", json={"scope": "x"}, headers=header), 422, "invalid-parameter")
     check_problem(client.post("/v1/keys/none/rotate", headers=header), 404, "not-found")
