@@ -22,8 +22,8 @@ demo: install ## show the whole path on a small invented newsroom
 test: $(VENV)/.dev ## run every test
 	@$(BIN)/python -m pytest
 
-soak: $(VENV)/.dev ## kill and restart the stream and the backfill for longer than `make test` does
-	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py
+soak: $(VENV)/.dev ## kill and restart the stream, the backfill and a consumer for longer than `make test` does
+	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py tests/faults/test_feed_kill.py
 
 check: $(VENV)/.dev ## format, lint, types, directions of imports
 	$(BIN)/ruff format --check
