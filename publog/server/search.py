@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, TypeVar, cast
 import msgspec
 import orjson
 
+from assets.view_definition import content_types
 from indexers.dates import Range, parse_range
 from indexers.errors import IndexBehind
 from indexers.limits import (
@@ -20,7 +21,7 @@ from indexers.limits import (
     SUGGESTIONS_MAX,
 )
 from indexers.port import Facet, Highlight, Hit, Query, Results, Sort, Typed
-from indexers.query import parse, replace
+from indexers.query import All, Between, parse, replace
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.limits import WAIT_SECONDS, WAIT_SECONDS_MAX
 from publog.server.newsroom import Newsroom
@@ -58,6 +59,16 @@ class SearchParameters(Parameters, frozen=True):
     ] = False
     view: View = msgspec.UNSET
     filter: Filters = ()
+    range: Annotated[
+        tuple[
+            Annotated[str, msgspec.Meta(pattern=r"^[^:=]+[:=].*\.\.", examples=["word_count:100..500"])],
+            ...,
+        ],
+        msgspec.Meta(
+            max_length=FILTERS_MAX,
+            description=f"FIELD:FIRST..LAST, both included, or open on a side: a facet of whole numbers, or of times: {_DAY}.",
+        ),
+    ] = ()
     since: Annotated[str, msgspec.Meta(description=f"Dated then or later: {_DAY}.")] | msgspec.UnsetType = msgspec.UNSET
     until: Annotated[str, msgspec.Meta(description=f"Dated then or earlier: {_DAY}.")] | msgspec.UnsetType = (
         msgspec.UNSET
@@ -210,8 +221,10 @@ async def find(call: Call[SearchParameters]) -> Reply:
 
 async def _search(call: Call[SearchParameters], work: Callable[[Newsroom, Query, SearchParameters], T]) -> T:
     asked = call.parameters
+    ranges = await call.in_thread(_ranges, call.newsroom, asked) if asked.range else []
+    text = parse(asked.q)
     query = Query(
-        text=parse(asked.q),
+        text=All((*([] if text is None else [text]), *ranges)) if ranges else text,
         view=asked.view or None,
         filters=[_filter(text) for text in asked.filter],
         since=_day("since", asked.since, ">=")[0],
@@ -295,6 +308,41 @@ def _day(name: str, text: str | msgspec.UnsetType, operator: str) -> Range:
         return parse_range(operator + text)
     except ValueError:
         raise Unusable(f"{name}: {text[:100]!r} is no date; write {_DAY}", name) from None
+
+
+def _ranges(newsroom: Newsroom, asked: SearchParameters) -> list[Between]:
+    with newsroom.reading() as reader:
+        catalog = reader.catalog
+    views = [view for name, view in catalog.views.items() if (asked.view or name) == name]
+    found: list[Between] = []
+    for text in asked.range:
+        field, bounds = _filter(text)
+        types = [
+            type_
+            for view in views
+            if field in view.search.facets
+            for type_ in content_types(catalog.kinds, view, field)
+        ]
+        is_time = all(type_.search_class == "time" for type_ in types)
+        try:
+            first, last = _times(bounds) if types and is_time else _numbers(bounds)
+        except ValueError:
+            told = "write FIRST..LAST, whole numbers, or for a field of times dates; one may be left out"
+            raise Unusable(f"range: {text[:100]!r}: {told}", "range") from None
+        found.append(Between(field, first, last))
+    return found
+
+
+def _times(text: str) -> Range:
+    first, behind = parse_range(text)
+    return first, None if behind is None else behind - 1
+
+
+def _numbers(text: str) -> Range:
+    first, dots, last = text.partition("..")
+    if not dots or not (first or last):
+        raise ValueError(text)
+    return (int(first) if first else None, int(last) if last else None)
 
 
 def _check_fields(newsroom: Newsroom, searched: str | None, fields: tuple[str, ...]) -> None:
