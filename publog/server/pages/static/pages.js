@@ -3,6 +3,8 @@
 
 const FAST = 1000;
 const SLOW = 5000;
+// What is longer is no title.
+const LINE = 80;
 
 const announce = (text) => {
   const place = document.getElementById("announce");
@@ -174,7 +176,8 @@ const suggest = (field) => {
     // Whoever types faster than this is answered sees only the last.
     if (!answer.ok || mine !== asked) return;
     const found = await answer.json();
-    const titles = found.views.flatMap((one) => Object.values(one.highlights).map((text) => `"${text.fragment.replaceAll('"', " ")}"`));
+    const fragments = found.views.flatMap((one) => Object.values(one.highlights).map((text) => text.fragment));
+    const titles = fragments.filter((text) => text.length <= LINE).map((text) => `"${text.replaceAll('"', " ")}"`);
     const texts = [...found.completions.map((one) => one.text), ...titles];
     list.replaceChildren(...[...new Set(texts)].map((text) => new Option(text, text)));
   });
