@@ -18,6 +18,7 @@ NEVER_LOADED: Final = IndexInfo(-1, "", "", {}, {})
 """What an index says that was never loaded."""
 
 _NAME_TIME: Final = "%Y%m%dT%H%M%S"
+_NAME_TIME_CHARACTERS: Final = 15
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ def describe(catalog: Catalog, *, complete: bool = True) -> Description:
     """A new generation made by this catalog."""
     # In the order of their names they are in the order of their age, to the millisecond.
     now = datetime.now(UTC)
-    name = f"{now:{_NAME_TIME}}.{now.microsecond // 1_000:03}-{secrets.token_hex(4)}"
+    name = f"{now:{_NAME_TIME}}{now.microsecond // 1_000:03}-{secrets.token_hex(4)}"
     return Description(FORMAT, name, catalog.digest, dict(catalog.files), complete)
 
 
@@ -70,7 +71,7 @@ def created(name: str) -> int:
     """The second (since 1970-01-01T00:00:00Z) at which a generation was begun, which its name tells; 0 if it doesn't."""
     try:
         return int(
-            datetime.strptime(name.partition(".")[0].partition("-")[0], _NAME_TIME).replace(tzinfo=UTC).timestamp()
+            datetime.strptime(name[:_NAME_TIME_CHARACTERS], _NAME_TIME).replace(tzinfo=UTC).timestamp()
         )
     except ValueError:
         return 0
