@@ -70,9 +70,7 @@ def is_name(name: str) -> bool:
 def created(name: str) -> int:
     """The second (since 1970-01-01T00:00:00Z) at which a generation was begun, which its name tells; 0 if it doesn't."""
     try:
-        return int(
-            datetime.strptime(name[:_NAME_TIME_CHARACTERS], _NAME_TIME).replace(tzinfo=UTC).timestamp()
-        )
+        return int(datetime.strptime(name[:_NAME_TIME_CHARACTERS], _NAME_TIME).replace(tzinfo=UTC).timestamp())
     except ValueError:
         return 0
 
