@@ -203,7 +203,7 @@ class Backfill:
                 report = verify_some(self._log, handle, catalog, follower.take_written())
                 if not report.passed:
                     raise NotVerified(report)
-                lag = self._index.info().applied_through - through
+                lag = self._index.applied_through() - through
                 if lag <= 0:
                     switch = Switch(generation, current, through, back)
                     # Who looks for what was switched finds it, also when this ends in between.

@@ -265,7 +265,7 @@ def _compare_each(generation: Generation, recomputed: _Recomputed, keys: Iterabl
                 if not readable and unreadable >= UNREADABLE_MAX:
                     raise
                 here, what = None, "unreadable"
-            moved = generation.info().applied_through if what is not None else recomputed.watermark
+            moved = generation.applied_through() if what is not None else recomputed.watermark
             if moved == recomputed.watermark:
                 break
             recomputed = recomputed.at(moved)
