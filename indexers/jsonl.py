@@ -18,6 +18,7 @@ from indexers import files
 from indexers.described_file import DescribedFile, Meta
 from indexers.documents import document_id
 from indexers.engine import Engine
+from indexers.engine.reading import Reading
 from indexers.errors import CorruptIndex, InvalidRecord, NoGeneration, NoIndex, UnknownView, UnusableIndex
 from indexers.generation_files import GenerationFiles
 from indexers.generations import (
@@ -33,25 +34,17 @@ from indexers.generations import (
 )
 from indexers.leases import FileLease
 from indexers.port import (
-    Changes,
     Counts,
-    Dependents,
     GenerationInfo,
     IndexInfo,
     Lease,
-    Place,
-    Query,
-    Related,
-    Results,
-    Suggestions,
-    Typed,
 )
 from indexers.records import check_end, open_part, open_parts, read_content, read_lines, read_record
 
 _Counts = tuple[dict[str, int], dict[str, int]]
 
 
-class JsonlGeneration:
+class JsonlGeneration(Reading):
     """One generation, wherever its file lies; without a name the one that is current at the moment."""
 
     def __init__(self, store: GenerationFiles, name: str | None) -> None:
@@ -104,9 +97,6 @@ class JsonlGeneration:
 
                 self._replace(place, write, meta.description, catalog, max(applied_through, meta.applied_through))
 
-    def get(self, view: str, uri: str) -> View | None:
-        return self._engine().get(view, uri)
-
     def scan(self, view: str | None = None) -> Iterator[View]:
         place, meta, file = self._store.open(self._name)
         known = meta.description.catalog(self.url).views
@@ -116,27 +106,17 @@ class JsonlGeneration:
         return _scan(file, str(place.path), view)
 
     def applied_through(self) -> int:
-        return self.info().applied_through
-
-    def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
-        return self._engine().changes(place, view, limit, bytes_max)
-
-    def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
-        return self._engine().dependents(uris, limit)
-
-    def search(self, query: Query) -> Results:
-        return self._engine().search(query)
-
-    def suggest(self, typed: Typed) -> Suggestions:
-        return self._engine().suggest(typed)
-
-    def related(self, view: str, uri: str, limit: int = 10) -> Related | None:
-        return self._engine().related(view, uri, limit)
+        try:
+            _, meta, file = self._store.open(self._name)
+        except NoIndex:
+            return NEVER
+        file.close()
+        return meta.applied_through
 
     def close(self) -> None:
         self._store.release_writers(self._name)
 
-    def _engine(self) -> Engine:
+    def _reader(self) -> Engine:
         """An index in memory of the present file."""
         with self._building:
             place, meta, file = self._store.open(self._name)

@@ -1,6 +1,6 @@
 """`memory:` and `memory:NAME`: an index that ends with the process."""
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -9,6 +9,7 @@ from assets.catalog import Catalog
 from assets.model import NEVER
 from denormalizer.view import View
 from indexers.engine import Engine
+from indexers.engine.reading import Reading
 from indexers.errors import LeaseHeld, NoGeneration, NoIndex
 from indexers.following import Following
 from indexers.generations import (
@@ -22,18 +23,10 @@ from indexers.generations import (
 )
 from indexers.leases import check_token, next_lease
 from indexers.port import (
-    Changes,
     Counts,
-    Dependents,
     GenerationInfo,
     IndexInfo,
     Lease,
-    Place,
-    Query,
-    Related,
-    Results,
-    Suggestions,
-    Typed,
 )
 from indexers.records import open_parts
 
@@ -45,7 +38,7 @@ def shared(name: str) -> "MemoryIndex":
     return _shared.setdefault(name, MemoryIndex(f"memory:{name}"))
 
 
-class MemoryGeneration:
+class MemoryGeneration(Reading):
     """A generation, and the embedded engine that holds it."""
 
     def __init__(self, description: Description, catalog: Catalog, url: str) -> None:
@@ -54,9 +47,6 @@ class MemoryGeneration:
         self.engine = Engine.create(None, catalog, description.generation, url)
         self.is_removed = False
         self._url = url
-
-    def info(self) -> IndexInfo:
-        return self.engine.info()
 
     def write(
         self,
@@ -70,29 +60,8 @@ class MemoryGeneration:
             raise NoGeneration(self._url, self.description.generation)
         self.engine.write(views, applied_through, repair=repair, remove=remove)
 
-    def get(self, view: str, uri: str) -> View | None:
-        return self.engine.get(view, uri)
-
-    def scan(self, view: str | None = None) -> Iterator[View]:
-        return self.engine.scan(view)
-
-    def applied_through(self) -> int:
-        return self.engine.applied_through
-
-    def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
-        return self.engine.changes(place, view, limit, bytes_max)
-
-    def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
-        return self.engine.dependents(uris, limit)
-
-    def search(self, query: Query) -> Results:
-        return self.engine.search(query)
-
-    def suggest(self, typed: Typed) -> Suggestions:
-        return self.engine.suggest(typed)
-
-    def related(self, view: str, uri: str, limit: int = 10) -> Related | None:
-        return self.engine.related(view, uri, limit)
+    def _reader(self) -> Engine:
+        return self.engine
 
     def close(self) -> None:
         self.engine.close()

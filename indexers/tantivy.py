@@ -12,7 +12,7 @@ file before each search, which costs microseconds and makes them see a commit or
 """
 
 import shutil
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -26,6 +26,7 @@ from assets.model import NEVER
 from denormalizer.view import View
 from indexers import files
 from indexers.engine import Engine
+from indexers.engine.reading import Reading
 from indexers.errors import (
     CorruptIndex,
     EngineFailed,
@@ -48,18 +49,10 @@ from indexers.generations import (
 from indexers.leases import FileLease
 from indexers.limits import CHANGE_WAIT_SECONDS_MAX, OPEN_ATTEMPTS_MAX
 from indexers.port import (
-    Changes,
     Counts,
-    Dependents,
     GenerationInfo,
     IndexInfo,
     Lease,
-    Place,
-    Query,
-    Related,
-    Results,
-    Suggestions,
-    Typed,
 )
 from indexers.records import open_parts
 
@@ -79,7 +72,7 @@ class _Pointer(NamedTuple):
     """Generations that a load brings or replaces: they go, unless they are current."""
 
 
-class TantivyGeneration:
+class TantivyGeneration(Reading):
     """One generation in its folder. Threads may share it."""
 
     def __init__(self, folder: Path, description: Description, url: str) -> None:
@@ -88,9 +81,6 @@ class TantivyGeneration:
         self._url = url
         self._lock = files.FileLock(folder / _LOCK)
         self._writing = Lock()
-
-    def info(self) -> IndexInfo:
-        return self.engine.info()
 
     def write(
         self,
@@ -118,29 +108,8 @@ class TantivyGeneration:
             self.engine.finish(applied_through)
             _describe(self._folder, description.finished())
 
-    def get(self, view: str, uri: str) -> View | None:
-        return self.engine.get(view, uri)
-
-    def scan(self, view: str | None = None) -> Iterator[View]:
-        return self.engine.scan(view)
-
-    def applied_through(self) -> int:
-        return self.engine.applied_through
-
-    def changes(self, place: Place, *, view: str | None = None, limit: int, bytes_max: int) -> Changes:
-        return self.engine.changes(place, view, limit, bytes_max)
-
-    def dependents(self, uris: Collection[str], *, limit: int) -> Dependents:
-        return self.engine.dependents(uris, limit)
-
-    def search(self, query: Query) -> Results:
-        return self.engine.search(query)
-
-    def suggest(self, typed: Typed) -> Suggestions:
-        return self.engine.suggest(typed)
-
-    def related(self, view: str, uri: str, limit: int = 10) -> Related | None:
-        return self.engine.related(view, uri, limit)
+    def _reader(self) -> Engine:
+        return self.engine
 
     def close(self) -> None:
         with self._writing:
