@@ -16,7 +16,7 @@ __all__ = ["Log", "open_log"]
 
 _URLS: Final = (
     "a log is sqlite:PATH (a file, made when it is not there), memory:NAME (shared inside this process, gone with it)"
-    " or memory: (a new one, for nobody else)"
+    ", memory: (a new one, for nobody else), or kafka://HOST:PORT/TOPIC"
 )
 
 
@@ -26,6 +26,7 @@ def open_log(url: str, *, create: bool = True) -> Log:
     Raises:
         UnusableLog: the URL names nothing that can be opened; its message says what to do.
         LogBusy: another process keeps it locked.
+        LogUnreachable: its server doesn't answer.
     """
     scheme, separator, place = url.partition(":")
     match scheme:
@@ -33,5 +34,10 @@ def open_log(url: str, *, create: bool = True) -> Log:
             return MemoryLog(place, create=create)
         case "sqlite" if place and "\0" not in place:
             return SqliteLog(Path(place), create=create)
+        case "kafka":
+            # Not before it is asked for: nobody else waits for the client to load.
+            from assets.log.kafka import KafkaLog  # noqa: PLC0415
+
+            return KafkaLog(url, create=create)
         case _:
             raise UnusableLog(f"{url!r} names no log: {_URLS}")
