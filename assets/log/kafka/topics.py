@@ -4,13 +4,14 @@ Kafka deletes by the records' own times unless told otherwise: a topic that woul
 """
 
 from collections.abc import Mapping
+from time import monotonic, sleep
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from assets.errors import UnusableLog
-from assets.limits import KAFKA_WAIT_SECONDS_MAX
+from assets.errors import LogUnreachable, UnusableLog
+from assets.limits import KAFKA_POLL_SECONDS, KAFKA_WAIT_SECONDS_MAX
 from assets.log.kafka.explaining import explained, kafka_error
 from assets.log.kafka.place import Place
 
@@ -44,7 +45,7 @@ def open_topics(place: Place, *, create: bool) -> Identity:
             if not create:
                 raise UnusableLog(f"there is no log at {place.url}; publish something into it first")
             create_topics(place)
-            found = _describe(admin, place)
+            found = _await_topics(admin, place)
         if place.control not in found:
             raise UnusableLog(
                 f"{place.url} has no topic {place.control} beside it, where its schemas were:"
@@ -86,6 +87,23 @@ def create_topics(
                 if kafka_error(error).code() not in _THERE:
                     raise
     return made
+
+
+def _await_topics(admin: AdminClient, place: Place) -> dict[str, Any]:
+    """Topics that were just made: each broker hears of them in its own time."""
+    end = monotonic() + KAFKA_WAIT_SECONDS_MAX
+    while True:
+        found = _describe(admin, place)
+        try:
+            if len(found) == 2:
+                _check_kept(admin, place)
+                return found
+        except KafkaException as error:
+            if kafka_error(error).code() not in _ABSENT or monotonic() > end:
+                raise
+        if monotonic() > end:
+            raise LogUnreachable(f"{place.url} was made, but its brokers don't know it yet; try again")
+        sleep(KAFKA_POLL_SECONDS)
 
 
 def _describe(admin: AdminClient, place: Place) -> dict[str, Any]:

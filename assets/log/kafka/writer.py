@@ -186,6 +186,7 @@ class Writer:
     def _machine(self, end: float, wait_seconds: float) -> Generator[Any]:
         """The turn among the processes of this machine; the file holds the token of the last."""
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             # Appending mode makes the file where there is none, and leaves what is in it.
             file = self._path.open("a+b")
         except OSError as error:
