@@ -143,7 +143,9 @@ class LogContract:
             receipts += log.append(alone(draft("b"), draft("c")))
         receipts += append(open_(), *alone(draft("d")))
         check_offsets(log, [receipt.offset for receipt in receipts])
-        assert [(message.id, message.offset) for message in log.read()] == [(entry.id, entry.offset) for entry in receipts]
+        assert [(message.id, message.offset) for message in log.read()] == [
+            (entry.id, entry.offset) for entry in receipts
+        ]
         assert log.last_offset() == receipts[-1].offset
 
     def test_nothing_appended_is_nothing(self, log: Log) -> None:
@@ -546,7 +548,9 @@ class Machine(RuleBasedStateMachine):
                         assert twice
                         raise
                     assert not twice
-                    assert [(receipt.id, receipt.uri) for receipt in receipts] == [(entry.id, entry.uri) for entry in new]
+                    assert [(receipt.id, receipt.uri) for receipt in receipts] == [
+                        (entry.id, entry.uri) for entry in new
+                    ]
                     expected += [
                         message._replace(offset=receipt.offset) for message, receipt in zip(new, receipts, strict=True)
                     ]

@@ -17,7 +17,9 @@ from assets.limits import WRITER_WAIT_SECONDS_MAX
 from assets.model import NEVER, Message, Receipt
 
 _FORMAT: Final = 1
-_SCHEMA: Final = f"""
+"""As the schema sets it."""
+
+_SCHEMA: Final = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS messages (
     offset INTEGER PRIMARY KEY,
@@ -30,7 +32,7 @@ CREATE INDEX IF NOT EXISTS messages_by_uri ON messages (uri);
 CREATE UNIQUE INDEX IF NOT EXISTS messages_by_id ON messages (id);
 CREATE TABLE IF NOT EXISTS reflects (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL) STRICT;
 INSERT OR IGNORE INTO reflects VALUES (1, 0);
-PRAGMA user_version = {_FORMAT};
+PRAGMA user_version = 1;
 COMMIT;
 """
 _POSITION: Final = "SELECT position FROM reflects"

@@ -268,11 +268,7 @@ class KafkaLog:
         ids = [draft.id for _, drafts in transactions for draft in drafts]
         if not ids:
             return []
-        if (
-            len(set(ids)) < len(ids)
-            or not self._pending_ids.keys().isdisjoint(ids)
-            or self._index.receipts(ids)
-        ):
+        if len(set(ids)) < len(ids) or not self._pending_ids.keys().isdisjoint(ids) or self._index.receipts(ids):
             raise InvalidMessage("id", "is in the log already; its receipt says where")
         entries = list(records_of(transactions, f"/{self._place.topic}"))
         offsets = self._writer.produce(self._place.topic, (record for *_, record in entries))

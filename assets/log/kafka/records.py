@@ -49,7 +49,9 @@ def records_of(transactions: Sequence[Transaction], source: str) -> Iterator[tup
             yield draft, tx, end, _record(draft, tx, source, end=end)
 
 
-def message_of(offset: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, Any]] | None) -> Message:
+def message_of(
+    offset: int, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, Any]] | None
+) -> Message:
     """The message of a record.
 
     Raises:

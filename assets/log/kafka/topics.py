@@ -8,7 +8,12 @@ from time import monotonic, sleep
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,  # pyright: ignore[reportPrivateImportUsage] - documented here
+    NewTopic,  # pyright: ignore[reportPrivateImportUsage]
+    ResourceType,  # pyright: ignore[reportPrivateImportUsage]
+)
 
 from assets.errors import LogUnreachable, UnusableLog
 from assets.limits import KAFKA_POLL_SECONDS, KAFKA_WAIT_SECONDS_MAX
@@ -39,7 +44,7 @@ def open_topics(place: Place, *, create: bool) -> Identity:
         LogUnreachable: the brokers don't answer.
     """
     with explained(place):
-        admin = AdminClient(place.common())
+        admin = _admin(place)
         found = _describe(admin, place)
         if place.topic not in found:
             if not create:
@@ -62,9 +67,7 @@ def open_topics(place: Place, *, create: bool) -> Identity:
         return Identity(cluster, str(found[place.topic].topic_id).translate(str.maketrans("/+", "_-")))
 
 
-def create_topics(
-    place: Place, replication: int = BROKERS_DEFAULT, min_insync_replicas: int | None = None
-) -> bool:
+def create_topics(place: Place, replication: int = BROKERS_DEFAULT, min_insync_replicas: int | None = None) -> bool:
     """Make the log's topics; False where they were there already.
 
     Raises:
@@ -76,7 +79,7 @@ def create_topics(
         settings = {**FOR_EVER, "min.insync.replicas": str(min_insync_replicas)}
     made = False
     with explained(place):
-        admin = AdminClient(place.common())
+        admin = _admin(place)
         # The log's own topic comes last: where it is, the other is.
         for name in (place.control, place.topic):
             topic = NewTopic(name, 1, replication, config=dict(settings))
@@ -89,7 +92,12 @@ def create_topics(
     return made
 
 
-def _await_topics(admin: AdminClient, place: Place) -> dict[str, Any]:
+def _admin(place: Place) -> Any:
+    """What its futures give has no types."""
+    return AdminClient(place.common())
+
+
+def _await_topics(admin: Any, place: Place) -> dict[str, Any]:
     """Topics that were just made: each broker hears of them in its own time."""
     end = monotonic() + KAFKA_WAIT_SECONDS_MAX
     while True:
@@ -106,12 +114,10 @@ def _await_topics(admin: AdminClient, place: Place) -> dict[str, Any]:
         sleep(KAFKA_POLL_SECONDS)
 
 
-def _describe(admin: AdminClient, place: Place) -> dict[str, Any]:
+def _describe(admin: Any, place: Place) -> dict[str, Any]:
     names = [place.topic, place.control]
     found: dict[str, Any] = {}
-    for name, future in admin.describe_topics(
-        TopicCollection(names), request_timeout=KAFKA_WAIT_SECONDS_MAX
-    ).items():
+    for name, future in admin.describe_topics(TopicCollection(names), request_timeout=KAFKA_WAIT_SECONDS_MAX).items():
         try:
             found[name] = future.result()
         except KafkaException as error:
@@ -120,13 +126,11 @@ def _describe(admin: AdminClient, place: Place) -> dict[str, Any]:
     return found
 
 
-def _check_kept(admin: AdminClient, place: Place) -> None:
+def _check_kept(admin: Any, place: Place) -> None:
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in (place.topic, place.control)]
     for resource, future in admin.describe_configs(resources, request_timeout=KAFKA_WAIT_SECONDS_MAX).items():
         settings = future.result()
-        wrong = [
-            f"{name}={settings[name].value}" for name, value in FOR_EVER.items() if settings[name].value != value
-        ]
+        wrong = [f"{name}={settings[name].value}" for name, value in FOR_EVER.items() if settings[name].value != value]
         if wrong:
             needed = " ".join(f"{name}={value}" for name, value in FOR_EVER.items())
             raise UnusableLog(

@@ -106,11 +106,8 @@ def fetched_jars() -> Path:
             # What is half fetched never has the name.
             filling = Path(tempfile.mkdtemp(prefix=".filling.", dir=CACHE))
             try:
-                subprocess.run(
-                    ["mvn", "-B", "-q", "-f", str(pom), COPY_JARS]
-                    + ["-DincludeScope=runtime", f"-DoutputDirectory={filling}"],
-                    check=True,
-                )
+                into = ["-DincludeScope=runtime", f"-DoutputDirectory={filling}"]
+                subprocess.run(["mvn", "-B", "-q", "-f", str(pom), COPY_JARS, *into], check=True)
                 filling.rename(jars)
             finally:
                 shutil.rmtree(filling, ignore_errors=True)
