@@ -53,7 +53,7 @@ WAL_BYTES: Final = 32 * 1024 * 1024
 LOG_PROBLEMS_MAX: Final = 100
 """Sentences that the verification of a log gives before it stops."""
 
-KAFKA_WAIT_SECONDS_MAX: Final = 30.0
+KAFKA_WAIT_SECONDS_MAX: Final = 10.0
 """How long one exchange with Kafka may take, its client's own retries included, before it counts as unreachable."""
 
 KAFKA_TRANSACTION_SECONDS_MAX: Final = 60

@@ -181,7 +181,11 @@ def problem_of(error: Exception) -> Problem | None:
         case LogBusy():
             return _later("log-busy", "The log is being written", "Another writer holds the log; try again.")
         case LogUnreachable():
-            return _later("log-unreachable", "The log can't be reached", str(error))
+            return _later(
+                "log-unreachable",
+                "The log can't be reached",
+                "The log doesn't answer; try again, with the same ids: nothing is appended twice.",
+            )
         case IndexTransient():
             return _later("index-unavailable", "The index can't be used now", "The index can't be used now; try again.")
         case AssetsError() | IndexersError() | _:

@@ -114,6 +114,8 @@ class Writer:
         if failures:
             raise explain(self._place, failures[0])
         if left or len(offsets) != count:
+            # To abort it would take as long again, and the next producer does.
+            self.drop()
             raise LogUnreachable(f"{self._place.url} did not take {left} messages: nothing was appended; try again")
         # One partition, one idempotent producer: they are told in the order they were produced in.
         assert offsets == sorted(offsets)
