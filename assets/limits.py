@@ -62,6 +62,9 @@ KAFKA_TRANSACTION_SECONDS_MAX: Final = 60
 KAFKA_POLL_SECONDS: Final = 0.01
 """How often a follower of a log on Kafka asks for its end, and how long the broker may hold back an empty answer."""
 
+KAFKA_RETRY_SECONDS_MAX: Final = 0.2
+"""How long one who asks Kafka sleeps at most before it asks again."""
+
 KAFKA_RECORD_BYTES_MAX: Final = 1_048_576
 """Bytes of one record with its key and headers: below what a broker takes in its default settings."""
 

@@ -8,7 +8,9 @@ import orjson
 import typer
 
 from assets.codec import Codec
+from assets.copying import copy_log
 from assets.errors import InvalidUri, Undecodable
+from assets.log import create_log, open_log
 from assets.log.port import Log
 from assets.model import Message, check_uri, kind_of, rfc3339
 from publog.options import CatalogOption, JsonOption, LogOption, settings_of
@@ -100,6 +102,46 @@ def verify(
         else:
             say(f"all {last + 1:,} messages are in order and can be read", style="green")
     return 1 if problems else 0
+
+
+@app.command("create")
+def create(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="The log; by default the one in force.")] = None,
+    replication: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="On Kafka: how many brokers keep each message.")
+    ] = None,
+    min_insync_replicas: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="On Kafka: how many must have a message before it is acknowledged."),
+    ] = None,
+) -> None:
+    """Make an empty log: a file, or a topic of one partition that keeps everything for ever."""
+    settings = settings_of(context, url)
+    made = create_log(settings.log, replication, min_insync_replicas)
+    say(f"made {settings.log}" if made else f"{settings.log} is there already", style="green")
+
+
+@app.command("copy")
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The log to copy.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Where to: empty, or begun by an earlier copy.")],
+    json: JsonOption = False,
+) -> None:
+    """Copy a log to another place: messages, order, transactions, schemas and catalog; run again, it goes on.
+
+    Offsets are the new place's own, so make the index anew from there: publog backfill.
+    """
+    with (
+        closing(open_log(source, create=False)) as old,
+        closing(open_log(target)) as new,
+        meter("copying", "messages", old.last_offset() + 1) as progress,
+    ):
+        copied = copy_log(old, new, lambda offset: progress.show(offset + 1))
+    if json:
+        write_json(copied._asdict())
+        return
+    say(f"{copied.messages:,} messages copied, all {copied.verified:,} compared and the same", style="green")
 
 
 def _payloads(log: Log, codec: Codec) -> Iterator[str | None]:

@@ -9,9 +9,10 @@ from assets.errors import AssetsError, LogBusy, LogUnreachable, UnusableLog
 from assets.log.kafka.place import Place
 
 FENCED = frozenset((KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH))  # noqa: SLF001 - so named by librdkafka
-_AWAY = frozenset(
+AWAY = frozenset(
     (
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._DESTROY_BROKER,  # noqa: SLF001
         KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
         KafkaError._PURGE_QUEUE,  # noqa: SLF001
         KafkaError._PURGE_INFLIGHT,  # noqa: SLF001
@@ -19,6 +20,10 @@ _AWAY = frozenset(
         KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._RESOLVE,  # noqa: SLF001
+        # A broker that has just begun does not know its topics yet.
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.BROKER_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -37,7 +42,7 @@ def explain(place: Place, error: KafkaError) -> AssetsError:
     code = error.code()
     if code in FENCED:
         return LogBusy(f"another writer took over {place.url}: nothing was appended; try again")
-    if code in _AWAY or error.retriable():
+    if code in AWAY or error.retriable():
         return LogUnreachable(
             f"{place.url} can't be reached ({error.str()}): nothing was appended; try again when it answers"
         )

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from random import uniform
 from threading import Lock
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as Record
 
 from assets.errors import CorruptLog, LogUnreachable, UnusableLog
-from assets.limits import KAFKA_WAIT_SECONDS_MAX, READ_MESSAGES
-from assets.log.kafka.explaining import explain, explained
+from assets.limits import KAFKA_POLL_SECONDS, KAFKA_RETRY_SECONDS_MAX, KAFKA_WAIT_SECONDS_MAX, READ_MESSAGES
+from assets.log.kafka.explaining import AWAY, explain, explained, kafka_error
 from assets.log.kafka.place import Place
 from assets.model import NEVER
 
 _PARTITION: Final = 0
 _IDLE_CONSUMERS_MAX: Final = 2
-_TRANSIENT: Final = frozenset((KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT))  # noqa: SLF001 - so named by librdkafka
 
 
 class Reader:
@@ -40,9 +40,7 @@ class Reader:
                 raise UnusableLog(f"{self._place.url} was closed")
             if self._asker is None:
                 self._asker = Consumer(self._place.consumer())
-            low, end = self._asker.get_watermark_offsets(
-                TopicPartition(self._topic, _PARTITION), timeout=KAFKA_WAIT_SECONDS_MAX, cached=False
-            )
+            low, end = self._ask(self._asker)
         if low > 0:
             raise CorruptLog(f"the records of topic {self._topic} before offset {low} are gone: give them back first")
         return end
@@ -95,6 +93,19 @@ class Reader:
             with suppress(KafkaException, RuntimeError):
                 consumer.close()
 
+    def _ask(self, consumer: Consumer) -> tuple[int, int]:
+        """The first offset and the one behind the last; asked again while a broker begins anew."""
+        deadline = monotonic() + KAFKA_WAIT_SECONDS_MAX
+        partition = TopicPartition(self._topic, _PARTITION)
+        while True:
+            left = deadline - monotonic()
+            try:
+                return consumer.get_watermark_offsets(partition, timeout=max(left, KAFKA_POLL_SECONDS), cached=False)
+            except KafkaException as error:
+                if kafka_error(error).code() not in AWAY or left <= 0:
+                    raise
+            sleep(uniform(0, KAFKA_RETRY_SECONDS_MAX))  # noqa: S311 - jitter
+
     def _consume(self, consumer: Consumer, end: int) -> Iterator[Record]:
         deadline = monotonic() + KAFKA_WAIT_SECONDS_MAX
         while True:
@@ -116,7 +127,7 @@ class Reader:
                     if _offset(record) >= end:
                         return
                     continue
-                elif error.code() in _TRANSIENT:
+                elif error.code() in AWAY:
                     continue
                 else:
                     self._refuse(error)
