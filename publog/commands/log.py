@@ -1,6 +1,7 @@
 """`publog log`: look at the log itself."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -63,16 +64,14 @@ def tail(
     """The last messages; with -f the next ones too, as they are published."""
     settings = settings_of(context, log)
     with closing(settings.open_log()) as opened:
-        position = max(opened.last_offset() - count, -1)
-        while True:
-            last = opened.last_offset()
+        position = opened.last_offset()
+        for message in _last_messages(opened, position, count):
+            _show(message, json=json)
+        while follow:
+            last = opened.wait_past(position, TAIL_WAIT_SECONDS)
             for message in opened.read(position + 1, last) if last > position else ():
                 _show(message, json=json)
             position = last
-            if not follow:
-                return
-            while opened.wait_past(position, TAIL_WAIT_SECONDS) <= position:
-                pass
 
 
 @app.command("verify")
@@ -142,6 +141,18 @@ def copy(
         write_json(copied._asdict())
         return
     say(f"{copied.messages:,} messages copied, all {copied.verified:,} compared and the same", style="green")
+
+
+def _last_messages(log: Log, last: int, count: int) -> Sequence[Message]:
+    """The last so many up to offset `last`; offsets may have gaps."""
+    span = count
+    while span:
+        start = max(last + 1 - span, 0)
+        found = deque(log.read(start, last), maxlen=count)
+        if len(found) == count or start == 0:
+            return found
+        span *= 2
+    return ()
 
 
 def _payloads(log: Log, codec: Codec) -> Iterator[str | None]:
