@@ -16,6 +16,7 @@ AssetsError
 |  +- UnusableLog           a log URL that names nothing we can open
 +- TransientError           trying again may work
    +- LogBusy               another writer holds the log
+   +- LogUnreachable        the log's server doesn't answer
 """
 
 from collections.abc import Iterable, Sequence
@@ -143,6 +144,10 @@ class UnreadableFile(TerminalError):
 
 class LogBusy(TransientError):
     """Another writer holds the log."""
+
+
+class LogUnreachable(TransientError):
+    """The log's server doesn't answer; its message says what became of what was being appended."""
 
 
 class SchemaProblem(TerminalError):

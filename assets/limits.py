@@ -52,3 +52,27 @@ WAL_BYTES: Final = 32 * 1024 * 1024
 
 LOG_PROBLEMS_MAX: Final = 100
 """Sentences that the verification of a log gives before it stops."""
+
+KAFKA_WAIT_SECONDS_MAX: Final = 10.0
+"""How long one exchange with Kafka may take, its client's own retries included, before it counts as unreachable."""
+
+KAFKA_TRANSACTION_SECONDS_MAX: Final = 60
+"""After how long the broker ends a transaction whose writer was lost: until then readers see nothing behind it."""
+
+KAFKA_POLL_SECONDS: Final = 0.01
+"""How often a follower of a log on Kafka asks for its end, and how long the broker may hold back an empty answer."""
+
+KAFKA_RETRY_SECONDS_MAX: Final = 0.2
+"""How long one who asks Kafka sleeps at most before it asks again."""
+
+KAFKA_RECORD_BYTES_MAX: Final = 1_048_576
+"""Bytes of one record with its key and headers: below what a broker takes in its default settings."""
+
+KAFKA_QUEUE_BYTES: Final = 32 * 1024 * 1024
+"""Bytes that a reader of a log on Kafka fetches ahead."""
+
+KAFKA_INDEX_BATCH: Final = 8_192
+"""Messages that the index beside a log on Kafka takes from its topic in one transaction."""
+
+KAFKA_HISTORY_GAP: Final = 64
+"""Messages of other assets that a history reads over before it asks for the next place instead."""

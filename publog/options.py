@@ -11,7 +11,11 @@ from publog.settings import Flags, Settings, UsedWrongly, resolve
 
 LogOption = Annotated[
     str | None,
-    typer.Option("--log", metavar="URL", help="The log: sqlite:PATH. [env: PUBLOG_LOG] [default: in the home]"),
+    typer.Option(
+        "--log",
+        metavar="URL",
+        help="The log: sqlite:PATH, kafka://HOST:PORT/TOPIC. [env: PUBLOG_LOG] [default: in the home]",
+    ),
 ]
 IndexOption = Annotated[
     str | None,

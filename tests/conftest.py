@@ -9,6 +9,7 @@ Every skip is listed at the end with its reason, and `PUBLOG_NO_SKIPS=1` makes a
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
@@ -20,6 +21,15 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LoudSkips(forbidden=os.environ.get("PUBLOG_NO_SKIPS") == "1"))
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real broker."""
+    from tests.servers.kafka import Broker
+
+    with Broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.address
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,7 +12,8 @@ class Log(Protocol):
 
     Readers see whole transactions only, in offset order, without gaps in what was committed. An instance may
     move between threads but is used by one at a time; several instances, in several processes, may share a log.
-    Every method raises UnusableLog where the storage fails, and CorruptLog where what it holds can't be true.
+    Every method raises UnusableLog where the storage fails, LogUnreachable where its server doesn't answer, and
+    CorruptLog where what it holds can't be true.
     """
 
     @property

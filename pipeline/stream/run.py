@@ -17,7 +17,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from assets.catalog import Catalog
-from assets.errors import LogBusy
+from assets.errors import TransientError as LogTransient
 from assets.log import open_log
 from assets.log.port import Log
 from indexers import open_index
@@ -101,7 +101,7 @@ def run_stream(
                 if stream.is_switched:
                     catalog = _catalog_of(index)
                     handed_over = monotonic()
-            except (TransientError, LogBusy, JobRunning) as error:
+            except (TransientError, LogTransient, JobRunning) as error:
                 if isinstance(error, (IndexBusy, JobRunning)) and monotonic() - handed_over < HAND_OVER_SECONDS_MAX:
                     # Whoever switched brings the generation up to date to the last, and lets go of it then.
                     stop.wait(HAND_OVER_SECONDS)

@@ -1,6 +1,7 @@
 """`publog log`: look at the log itself."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -8,7 +9,9 @@ import orjson
 import typer
 
 from assets.codec import Codec
+from assets.copying import copy_log
 from assets.errors import InvalidUri, Undecodable
+from assets.log import create_log, open_log
 from assets.log.port import Log
 from assets.model import Message, check_uri, kind_of, rfc3339
 from publog.options import CatalogOption, JsonOption, LogOption, settings_of
@@ -61,16 +64,14 @@ def tail(
     """The last messages; with -f the next ones too, as they are published."""
     settings = settings_of(context, log)
     with closing(settings.open_log()) as opened:
-        position = max(opened.last_offset() - count, -1)
-        while True:
-            last = opened.last_offset()
+        position = opened.last_offset()
+        for message in _last_messages(opened, position, count):
+            _show(message, json=json)
+        while follow:
+            last = opened.wait_past(position, TAIL_WAIT_SECONDS)
             for message in opened.read(position + 1, last) if last > position else ():
                 _show(message, json=json)
             position = last
-            if not follow:
-                return
-            while opened.wait_past(position, TAIL_WAIT_SECONDS) <= position:
-                pass
 
 
 @app.command("verify")
@@ -100,6 +101,58 @@ def verify(
         else:
             say(f"all {last + 1:,} messages are in order and can be read", style="green")
     return 1 if problems else 0
+
+
+@app.command("create")
+def create(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Argument(metavar="[URL]", help="The log; by default the one in force.")] = None,
+    replication: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="On Kafka: how many brokers keep each message.")
+    ] = None,
+    min_insync_replicas: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="On Kafka: how many must have a message before it is acknowledged."),
+    ] = None,
+) -> None:
+    """Make an empty log: a file, or a topic of one partition that keeps everything for ever."""
+    settings = settings_of(context, url)
+    made = create_log(settings.log, replication, min_insync_replicas)
+    say(f"made {settings.log}" if made else f"{settings.log} is there already", style="green")
+
+
+@app.command("copy")
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The log to copy.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Where to: empty, or begun by an earlier copy.")],
+    json: JsonOption = False,
+) -> None:
+    """Copy a log to another place: messages, order, transactions, schemas and catalog; run again, it goes on.
+
+    Offsets are the new place's own, so make the index anew from there: publog backfill.
+    """
+    with (
+        closing(open_log(source, create=False)) as old,
+        closing(open_log(target)) as new,
+        meter("copying", "messages", old.last_offset() + 1) as progress,
+    ):
+        copied = copy_log(old, new, lambda offset: progress.show(offset + 1))
+    if json:
+        write_json(copied._asdict())
+        return
+    say(f"{copied.messages:,} messages copied, all {copied.verified:,} compared and the same", style="green")
+
+
+def _last_messages(log: Log, last: int, count: int) -> Sequence[Message]:
+    """The last so many up to offset `last`; offsets may have gaps."""
+    span = count
+    while span:
+        start = max(last + 1 - span, 0)
+        found = deque(log.read(start, last), maxlen=count)
+        if len(found) == count or start == 0:
+            return found
+        span *= 2
+    return ()
 
 
 def _payloads(log: Log, codec: Codec) -> Iterator[str | None]:

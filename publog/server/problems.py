@@ -7,7 +7,16 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from assets.errors import AssetsError, Conflict, InvalidMessage, InvalidUri, LogBusy, MissingReferences, NotAllowed
+from assets.errors import (
+    AssetsError,
+    Conflict,
+    InvalidMessage,
+    InvalidUri,
+    LogBusy,
+    LogUnreachable,
+    MissingReferences,
+    NotAllowed,
+)
 from indexers.errors import IndexBehind, IndexersError, InvalidQuery, NoIndex, UnknownField, UnknownView
 from indexers.errors import TransientError as IndexTransient
 from pipeline.as_of import NoWatermark
@@ -171,6 +180,12 @@ def problem_of(error: Exception) -> Problem | None:
             return _later("no-index", "There is no index yet", str(error))
         case LogBusy():
             return _later("log-busy", "The log is being written", "Another writer holds the log; try again.")
+        case LogUnreachable():
+            return _later(
+                "log-unreachable",
+                "The log can't be reached",
+                "The log doesn't answer; try again, with the same ids: nothing is appended twice.",
+            )
         case IndexTransient():
             return _later("index-unavailable", "The index can't be used now", "The index can't be used now; try again.")
         case AssetsError() | IndexersError() | _:

@@ -145,6 +145,8 @@ COMMANDS = [
     "log info",
     "log tail",
     "log verify",
+    "log create",
+    "log copy",
     "dead-letters list",
     "dead-letters replay",
     "keys add",
@@ -808,6 +810,21 @@ def test_log_info_says_how_long_it_is(indexed: Shell) -> None:
         "schemas": [{"id": n, "kind": kind, "version": 1} for n, kind in enumerate(("article", "byline", "image"), 1)],
     }
     assert "7 messages, offsets 0 to 6\n" in indexed("log", "info").out
+
+
+def test_log_copy_makes_the_same_log_elsewhere(indexed: Shell, tmp_path: Path) -> None:
+    old, new = f"sqlite:{indexed.home}/log.sqlite", f"sqlite:{tmp_path}/copy.db"
+    assert indexed("log", "copy", old, new, "--json").json == {"present": False, "messages": 7, "verified": 7}
+    assert indexed("log", "copy", old, new).out == "0 messages copied, all 7 compared and the same\n"
+    assert indexed("log", "tail", "--log", new, "--json").records == indexed("log", "tail", "--json").records
+    assert "publish something into it first" in indexed("log", "copy", f"sqlite:{tmp_path}/none.db", new, code=2).err
+
+
+def test_log_create_makes_a_log_once(shell: Shell, tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path}/log.db"
+    assert shell("log", "create", url).out == f"made {url}\n"
+    assert shell("log", "create", url).out == f"{url} is there already\n"
+    assert "is no log on Kafka" in shell("log", "create", url, "--replication", "3", code=2).err
 
 
 def test_log_tail_shows_the_last_messages(indexed: Shell) -> None:
