@@ -83,16 +83,17 @@ class Calls:
                 response = self._open().perform_request(
                     method, path, params=params, headers=headers if sent is not None else _accepting(), body=sent
                 )
-                return cast("Any", response.body)
             except ApiError as error:
                 status = error.meta.status
                 if status == 404:
                     raise Missing(path) from None
                 if status not in _BUSY:
-                    raise Refused(status, _reason(cast("Any", error.body))) from None
-                reason = f"it answers {status}: {_reason(cast('Any', error.body))}"
+                    raise Refused(status, _reason(error.body)) from None
+                reason = f"it answers {status}: {_reason(error.body)}"
             except TransportError as error:
                 reason = str(error)
+            else:
+                return response.body
         raise EngineFailed(self._url, reason)
 
     def bulk(self, index: str, actions: Sequence[Action], *, refresh: bool) -> dict[str, int]:

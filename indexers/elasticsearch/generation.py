@@ -6,6 +6,7 @@ mapping, for a write to one that was removed.
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import local
 from typing import Any, Final, cast
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from assets.catalog import Catalog
 from assets.model import NEVER
 from denormalizer.view import View
+from indexers.cursors import Position
 from indexers.documents import document_id, tie
 from indexers.elasticsearch import names
 from indexers.elasticsearch.calls import Action, Calls, Missing, Refused
@@ -31,7 +33,6 @@ from indexers.engine.fields import Analyzers, Fields, make_analyzers
 from indexers.engine.matching import is_encodable
 from indexers.engine.ordering import Found
 from indexers.engine.searching import check_size, make_hit
-from indexers.cursors import Position
 from indexers.errors import CorruptIndex, EngineFailed, InvalidRecord, NoGeneration
 from indexers.limits import (
     CALL_PAUSE_SECONDS,
@@ -119,27 +120,21 @@ class ElasticsearchGeneration:
             if actions:
                 time.sleep(CALL_PAUSE_SECONDS)
 
-    def extend(self, parts: Sequence[Any], loaded: int) -> None:
+    def extend(self, parts: Sequence[Path], loaded: int) -> None:
         """Add the records in these files to an unfinished one, and then say that they are there.
 
         A step that was cut off leaves documents behind; who repeats it writes the same ones.
         """
         _, count = self.loaded()
+        # Looked at before anything is sent: nothing of a bad part is written.
+        count += sum(1 for _ in self._records(parts))
         maker = Maker(self.catalog, self._known)
-
-        def actions() -> Iterator[Action]:
-            nonlocal count
-            for file, name in open_parts(parts):
-                for line, place in read_lines(file, name):
-                    count += 1
-                    yield maker.action(read_record(line, place), line, place, _SAME_OR_NEWER)
-
-        for portion in portions(self._checked(parts, maker, actions)):
+        actions = (maker.action(view, line, place, _SAME_OR_NEWER) for view, line, place in self._records(parts))
+        for portion in portions(actions):
             self._calls.bulk(writing_alias(self.index), portion, refresh=False)
         self._bulk([loaded_action(loaded, count)], refresh=False)
 
-    def _checked(self, parts: Sequence[Any], maker: Maker, actions: Any) -> Iterator[Action]:
-        """The actions, after one look at all the records: nothing of a bad part is written."""
+    def _records(self, parts: Sequence[Path]) -> Iterator[tuple[View, bytes, str]]:
         for file, name in open_parts(parts):
             for line, place in read_lines(file, name):
                 view = read_record(line, place)
@@ -147,7 +142,7 @@ class ElasticsearchGeneration:
                     raise InvalidRecord(place, f"{view.view!r} is no view of this catalog")
                 if view.state == "live":
                     read_content(view, place)
-        return cast("Iterator[Action]", actions())
+                yield view, line, place
 
     def finish(self, applied_through: int) -> None:
         """End what `extend` did: say what it reflects.

@@ -1,9 +1,9 @@
 """Generations on a server, of which an alias names the current one.
 
-    NAME-GENERATION         an index: one generation; what it says of itself is in its mapping's `_meta`
-    NAME-GENERATION.write   its own alias, through which it is written
-    NAME                    the alias that names the current one: whoever searches by hand searches this
-    NAME.lease              an index with one document: the right to make another one current
+NAME-GENERATION         an index: one generation; what it says of itself is in its mapping's `_meta`
+NAME-GENERATION.write   its own alias, through which it is written
+NAME                    the alias that names the current one: whoever searches by hand searches this
+NAME.lease              an index with one document: the right to make another one current
 """
 
 import re
