@@ -75,10 +75,10 @@ class Calls:
         """
         sent = orjson.dumps(body) if isinstance(body, Mapping) else body
         headers = _LINES if isinstance(body, bytes) else _JSON
-        reason = ""
+        reason, asked_for = "", 0.0
         for attempt in range(CALL_ATTEMPTS_MAX):
             if attempt:
-                time.sleep(_pause(attempt))
+                time.sleep(max(_pause(attempt), asked_for))
             try:
                 response = self._open().perform_request(
                     method, path, params=params, headers=headers if sent is not None else _accepting(), body=sent
@@ -90,8 +90,9 @@ class Calls:
                 if status not in _BUSY:
                     raise Refused(status, _reason(error.body)) from None
                 reason = f"it answers {status}: {_reason(error.body)}"
+                asked_for = _asked_for(error.meta.headers.get("retry-after"))
             except TransportError as error:
-                reason = str(error)
+                reason, asked_for = str(error), 0.0
             else:
                 return response.body
         raise EngineFailed(self._url, reason)
@@ -174,6 +175,11 @@ def _accepting() -> dict[str, str]:
 def _pause(attempt: int) -> float:
     """Longer each time, and never the same for two who failed together."""
     return min(CALL_PAUSE_SECONDS * 2**attempt, CALL_PAUSE_SECONDS_MAX) * random.uniform(0.5, 1)  # noqa: S311
+
+
+def _asked_for(retry_after: str | None) -> float:
+    """The seconds that a busy server asks to be left alone; a date is not looked at."""
+    return min(float(retry_after), CALL_PAUSE_SECONDS_MAX) if retry_after and retry_after.isdecimal() else 0.0
 
 
 def _reason(body: Any) -> str:

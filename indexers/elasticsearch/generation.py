@@ -6,6 +6,7 @@ mapping, for a write to one that was removed.
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import local
 from typing import Any, Final, cast
@@ -205,12 +206,15 @@ class ElasticsearchGeneration:
             answer = self._calls.ask("GET", path, params={"realtime": "true" if is_latest else "false"})
         except Missing:
             # The document may be missing, or all of the index.
-            try:
-                self._calls.ask("GET", f"/{self.index}/_settings/index.uuid")
-            except Missing:
-                raise NoGeneration(self._url, self.name) from None
+            self._check_there()
             return None
         return cast("str", answer["_source"][names.RECORD])
+
+    def _check_there(self) -> None:
+        try:
+            self._calls.ask("GET", f"/{self.index}/_settings/index.uuid")
+        except Missing:
+            raise NoGeneration(self._url, self.name) from None
 
     def scan(self, view: str | None = None) -> Iterator[View]:
         self._known.check_view(view)
@@ -222,6 +226,11 @@ class ElasticsearchGeneration:
         except Missing:
             raise NoGeneration(self._url, self.name) from None
 
+    def _close_state(self, state: str) -> None:
+        # It may have ended by itself, or with the index.
+        with suppress(Missing):
+            self._calls.ask("DELETE", "/_pit", {"id": state})
+
     def _scan(self, state: str, view: str | None) -> Iterator[View]:
         views = self._known.views if view is None else [view]
         shelves = [fields.shelf(word, name) for name in views for word in ("live", "gone")]
@@ -229,8 +238,12 @@ class ElasticsearchGeneration:
         try:
             for hit in self._all(state, query, ["_shard_doc"]):
                 yield read_hit(hit, self._url)
+        except EngineFailed:
+            # A state of an index that is gone has no shard that could answer.
+            self._check_there()
+            raise
         finally:
-            self._calls.ask("DELETE", "/_pit", {"id": state})
+            self._close_state(state)
 
     def _all(self, state: str, query: Clause, sort: Sequence[Any], after: Sequence[Any] = ()) -> Iterator[Any]:
         """The hits in this state of the index, a page at a time."""
@@ -283,7 +296,7 @@ class ElasticsearchGeneration:
                     break
                 found.append(record)
         finally:
-            self._calls.ask("DELETE", "/_pit", {"id": state})
+            self._close_state(state)
         if has_more:
             last = found[-1]
             place = Place(last.version, document_id(last.view, last.uri))

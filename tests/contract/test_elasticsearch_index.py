@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from elasticsearch import Elasticsearch
 
-from indexers import Index, Query, open_index
-from indexers.errors import EngineFailed, UnusableIndex
+from indexers import Index, Query, open_index, parse
+from indexers.errors import EngineFailed, NoGeneration, UnusableIndex
 from tests.contract.index_contract import SharedIndexContract
 from tests.contract.index_newsroom import gone, story
 from tests.support.elasticsearch_node import elasticsearch_node
@@ -23,6 +24,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class TestElasticsearchIndex(SharedIndexContract):
     numbers = itertools.count()
     many = 3_000
+    writes_outlive_processes = True
 
     @pytest.fixture(autouse=True)
     def _cleared(self, node: str) -> Iterator[None]:
@@ -57,6 +59,57 @@ class TestElasticsearchIndex(SharedIndexContract):
         with Elasticsearch(self.node) as client:
             found = client.search(index=index.url.rpartition("/")[2], query={"match": {"text.headline": "fox"}})
         assert [hit["_id"] for hit in found["hits"]["hits"]] == [f"story {story(1).uri}"]
+
+    def test_several_processes_write_one_generation_and_versions_decide(self) -> None:
+        index = self.new([story(1)], applied_through=1)
+        writer = self.child("write", index.url, 2, 7)
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "written\n"
+        index.write([story(2, version=5, headline="older"), story(3, version=8)], applied_through=5)
+        assert (index.info().applied_through, index.info().live["story"]) == (7, 3)
+        assert index.get("story", story(2).uri) == story(2, version=7)
+        self.last_words(writer)
+
+    def test_a_server_that_takes_no_writes_is_told_and_nothing_changes(self) -> None:
+        index = self.new([story(1)], applied_through=1)
+        name = index.url.rpartition("/")[2]
+        with Elasticsearch(self.node) as client:
+            client.indices.put_settings(index=name, settings={"index.blocks.read_only_allow_delete": True})
+            with pytest.raises(EngineFailed):
+                index.write([story(2, version=2)], applied_through=2)
+            client.indices.put_settings(index=name, settings={"index.blocks.read_only_allow_delete": None})
+        assert (index.info().applied_through, list(index.scan())) == (1, [story(1)])
+        index.write([story(2, version=2)], applied_through=2)
+        assert index.search(Query()).total == 2
+
+    def test_a_write_to_a_generation_that_was_removed_makes_no_index(self) -> None:
+        index = self.new([story(1)])
+        pinned = index.generation(self.build(index, [story(2)], 1))
+        self.again(index).remove(pinned.info().generation)
+        with pytest.raises(NoGeneration):
+            pinned.write([story(3)], applied_through=2)
+        with pytest.raises(NoGeneration):
+            list(pinned.scan())
+        assert self.left_behind(index) == []
+
+    def test_a_scan_of_a_generation_that_is_removed_meanwhile_says_so(self) -> None:
+        index = self.new([story(number) for number in range(1_200)])
+        scan = index.scan()
+        next(scan)
+        self.load(index, [story(1)])
+        with pytest.raises(NoGeneration):
+            list(scan)
+
+    def test_a_teams_own_settings_are_taken_in_place_of_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ours = Path(str(files("indexers.elasticsearch") / "templates" / "settings.json.j2")).read_text()
+        own = self.tmp_path / "templates"
+        own.mkdir()
+        (own / "settings.json.j2").write_text(ours.replace('"lowercase", ', '"lowercase", "stop", '))
+        monkeypatch.setenv("PUBLOG_ELASTICSEARCH_TEMPLATES", str(own))
+        assert self.new([story(1, headline="the fox")]).search(Query(text=parse("the"))).total == 0
+        (own / "settings.json.j2").write_text("{{ nothing }}")
+        with pytest.raises(UnusableIndex, match="makes no JSON"):
+            self.new([])
 
     def test_very_long_uris_are_documents_of_their_own(self) -> None:
         uris = [f"nyt://article/{'x' * 511}{end}" for end in "ab"]
