@@ -14,6 +14,8 @@ from tests.contract.index_contract import SharedIndexContract
 from tests.contract.index_newsroom import gone, story
 from tests.support.elasticsearch_node import elasticsearch_node
 
+pytestmark = pytest.mark.requires_tool("java", "javac", "mvn", "flock")
+
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
