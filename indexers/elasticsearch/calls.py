@@ -8,8 +8,7 @@ from threading import Lock
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
-from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from indexers.errors import EngineFailed, InvalidRecord, NoGeneration, UnusableIndex
 from indexers.limits import (
