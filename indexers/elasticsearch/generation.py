@@ -56,6 +56,7 @@ class _Reading(local):
     """What is for one thread."""
 
     analyzers: Analyzers | None = None
+    maker: Maker | None = None
 
 
 def writing_alias(index: str) -> str:
@@ -86,7 +87,7 @@ class ElasticsearchGeneration:
         repair: bool = False,
         remove: Iterable[tuple[str, str]] = (),
     ) -> None:
-        maker = Maker(self.catalog, self._known)
+        maker = self._maker()
         version_type = _SAME_OR_NEWER if repair else _NEWER
         given = list(views)
         actions = [maker.action(view, view.to_line(), document_id(view.view, view.uri), version_type) for view in given]
@@ -129,7 +130,7 @@ class ElasticsearchGeneration:
         _, count = self.loaded()
         # Looked at before anything is sent: nothing of a bad part is written.
         count += sum(1 for _ in self._records(parts))
-        maker = Maker(self.catalog, self._known)
+        maker = self._maker()
         actions = (maker.action(view, line, place, _SAME_OR_NEWER) for view, line, place in self._records(parts))
         for portion in portions(actions):
             self._calls.bulk(writing_alias(self.index), portion, refresh=False)
@@ -329,7 +330,7 @@ class ElasticsearchGeneration:
         asked = self.get(view, uri)
         if asked is None or asked.state != "live":
             return None
-        values = Maker(self.catalog, self._known).values(asked, self._url)
+        values = self._maker().values(asked, self._url)
         hits: list[Any] = []
         if values and limit:
             alike = {
@@ -379,5 +380,10 @@ class ElasticsearchGeneration:
             self._reading.analyzers = make_analyzers()
         return self._reading.analyzers
 
+    def _maker(self) -> Maker:
+        if self._reading.maker is None:
+            self._reading.maker = Maker(self.catalog, self._known)
+        return self._reading.maker
+
     def _texts(self, view: View) -> Mapping[str, Sequence[str]]:
-        return Maker(self.catalog, self._known).text(view.view, read_content(view, self._url))
+        return self._maker().text(view.view, read_content(view, self._url))
