@@ -6,6 +6,7 @@ words, facets and dates to search by. Nothing here knows how views are made, and
 
 from pathlib import Path
 
+from indexers.elasticsearch import ElasticsearchIndex
 from indexers.errors import UnusableIndex
 from indexers.jsonl import JsonlIndex
 from indexers.memory import MemoryIndex, shared
@@ -48,13 +49,13 @@ __all__ = [
     "parse",
 ]
 
-_KNOWN = "Use tantivy:PATH, jsonl:PATH, memory: or memory:NAME"
+_KNOWN = "Use tantivy:PATH, http://HOST:PORT/NAME, jsonl:PATH, memory: or memory:NAME"
 
 
 def open_index(url: str) -> Index:
     """The index at a URL; nothing is made or read before it is used.
 
-    `tantivy:PATH` is a folder, `jsonl:PATH` a file of records; `memory:` is the caller's own, `memory:NAME` shared in
+    `tantivy:PATH` is a folder, `jsonl:PATH` a file of records, `http://HOST:PORT/NAME` (or `https:`) on Elasticsearch; `memory:` is the caller's own, `memory:NAME` shared in
     this process.
 
     Raises:
@@ -73,6 +74,6 @@ def open_index(url: str) -> Index:
         case "tantivy" | "jsonl":
             raise UnusableIndex(url, "the path is missing", f"Write {scheme}:PATH")
         case "http" | "https":
-            raise UnusableIndex(url, "Elasticsearch is not in this version", _KNOWN)
+            return ElasticsearchIndex(url)
         case _:
             raise UnusableIndex(url, f"there is no kind of index called {scheme!r}", _KNOWN)

@@ -100,3 +100,33 @@ HOLDER_CHARACTERS_MAX: Final = 200
 
 WAIT_POLL_SECONDS: Final = 0.01
 """How often someone who waits for an offset looks how far the index is."""
+
+CALL_SECONDS_MAX: Final = 60.0
+"""How long one request to a search server may take."""
+
+CALL_ATTEMPTS_MAX: Final = 6
+"""How often a request is sent to a search server that is busy or away."""
+
+CALL_PAUSE_SECONDS: Final = 0.05
+"""Before a request is sent again; doubled each time."""
+
+CALL_PAUSE_SECONDS_MAX: Final = 5.0
+"""No pause between two attempts is longer."""
+
+BULK_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of documents that are sent to a search server at a time."""
+
+DOCUMENT_ID_BYTES_MAX: Final = 512
+"""Bytes of a document's id on Elasticsearch; a longer one is replaced by its digest."""
+
+SERVER_PAGE_DOCUMENTS: Final = 500
+"""Documents that a scan asks a search server for at a time."""
+
+LEASE_RENEWAL_SECONDS: Final = 0.5
+"""How often the holder of a lease on a search server says that it is alive."""
+
+LEASE_SILENCE_SECONDS: Final = 4.0
+"""How long it may say nothing until another one may take the lease."""
+
+REMOVED_SECONDS_MAX: Final = 10.0
+"""How long a search server may remember the version of a document that was removed."""

@@ -279,6 +279,7 @@ class Generation(Protocol):
 
         Raises:
             NoIndex: nothing was ever loaded.
+            NoGeneration: it was removed meanwhile, on a server that keeps nothing of it.
         """
         ...
 
@@ -355,8 +356,8 @@ class Index(Generation, Protocol):
     that is current at that moment, and it follows when another one becomes current, in other processes too. A writer
     that goes on for longer must not: it computes views by one generation's catalog. It writes through `generation`.
 
-    An instance may be used by several threads. One process writes a generation at a time, and different ones may write
-    different generations.
+    An instance may be used by several threads. In files, one process writes a generation at a time, and different ones may
+    write different generations; on a server several may write one, and versions decide.
     """
 
     @property

@@ -20,7 +20,10 @@ LogOption = Annotated[
 IndexOption = Annotated[
     str | None,
     typer.Option(
-        "--index", metavar="URL", help="The index: tantivy:PATH, jsonl:PATH. [env: PUBLOG_INDEX] [default: in the home]"
+        "--index",
+        metavar="URL",
+        help="The index: tantivy:PATH, http://HOST:PORT/NAME (Elasticsearch), jsonl:PATH. [env: PUBLOG_INDEX] "
+        "[default: in the home]",
     ),
 ]
 CatalogOption = Annotated[

@@ -8,11 +8,11 @@ import pytest
 
 from indexers import Index, Query, open_index
 from indexers.errors import CorruptIndex, InvalidRecord, UnusableIndex
-from tests.contract.index_contract import SharedIndexContract
+from tests.contract.index_contract import FileIndexContract
 from tests.contract.index_newsroom import CATALOG, gone, story, write_part
 
 
-class TestJsonlIndex(SharedIndexContract):
+class TestJsonlIndex(FileIndexContract):
     numbers = itertools.count()
     many = 3_000  # it searches by the same engine as memory: does
 

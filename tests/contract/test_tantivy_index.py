@@ -9,11 +9,11 @@ import pytest
 from indexers import Index, Query, open_index
 from indexers.errors import CorruptIndex, EngineFailed, IndexBusy, UnusableIndex
 from indexers.generations import FORMAT
-from tests.contract.index_contract import SharedIndexContract
+from tests.contract.index_contract import FileIndexContract
 from tests.contract.index_newsroom import CATALOG, story
 
 
-class TestTantivyIndex(SharedIndexContract):
+class TestTantivyIndex(FileIndexContract):
     numbers = itertools.count()
 
     def make_url(self) -> str:

@@ -1,0 +1,47 @@
+"""Settings and mapping of a generation, made of the catalog by templates that a team may replace."""
+
+import os
+from typing import Any, Final
+
+import orjson
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+
+from assets.catalog import Catalog
+from indexers.engine.fields import Fields
+from indexers.errors import UnusableIndex
+from indexers.limits import OFFSET_MAX, PAGE_SIZE_MAX
+
+TEMPLATES: Final = "PUBLOG_ELASTICSEARCH_TEMPLATES"
+"""In the environment: a folder whose `settings.json.j2` or `mappings.json.j2` is taken in place of our own."""
+
+
+def make_body(catalog: Catalog, meta: dict[str, Any], url: str) -> dict[str, Any]:
+    """What makes the index of a new generation: settings, mapping, and what it says of itself.
+
+    Raises:
+        UnusableIndex: a team's own template is at fault.
+    """
+    names = Fields(catalog)
+    facets = sorted(names.facets(None))
+    values = {
+        "text": sorted(names.boosts(None)),
+        "facets": facets,
+        "numbers": [path for path in facets if names.is_ordered(path)],
+        "times": [path for path in facets if names.is_time(path)],
+        "result_window": OFFSET_MAX + PAGE_SIZE_MAX + 1,
+        "catalog": catalog,
+    }
+    mappings = _render("mappings.json.j2", values, url)
+    return {"settings": _render("settings.json.j2", values, url), "mappings": {**mappings, "_meta": meta}}
+
+
+def _render(name: str, values: dict[str, Any], url: str) -> dict[str, Any]:
+    own = os.environ.get(TEMPLATES)
+    loaders = [FileSystemLoader(own)] if own else []
+    loader = ChoiceLoader([*loaders, PackageLoader("indexers.elasticsearch")])
+    # It is JSON that is made, and every value goes through `tojson`.
+    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    try:
+        return orjson.loads(environment.get_template(name).render(values))
+    except (TemplateError, orjson.JSONDecodeError) as error:
+        raise UnusableIndex(url, f"its template {name} makes no JSON ({error})", f"See {TEMPLATES}") from None

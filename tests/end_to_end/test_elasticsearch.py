@@ -1,0 +1,44 @@
+"""A newsroom on Elasticsearch: the batch, a backfill with cut-over and rollback, and the views that the log has."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.elasticsearch_node import elasticsearch_node
+
+pytestmark = pytest.mark.requires_tool("java", "javac", "mvn", "flock")
+
+
+def test_what_a_batch_and_a_backfill_leave_there_is_what_the_log_says(tmp_path: Path) -> None:
+    def publog(*arguments: str, index: str | None = None) -> str:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PUBLOG_")}
+        return subprocess.run(
+            [Path(sys.executable).with_name("publog"), "--home", tmp_path / "home", *arguments],
+            env={**environment, **({"PUBLOG_INDEX": index} if index else {})},
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        ).stdout
+
+    with elasticsearch_node(tmp_path / "node") as url:
+        index = f"{url}/news"
+        publog("demo")
+        expected = sorted(publog("views", "--from", "log", "--gone").splitlines())
+
+        def held() -> list[str]:
+            return sorted(publog("views", "--from", "index", "--gone", index=index).splitlines())
+
+        publog("run", "--batch", index=index)
+        assert held() == expected
+        search = ("search", "clock", "--json", "--limit", "50")
+        embedded, served = (json.loads(publog(*search, index=where)) for where in (None, index))
+        assert served["total"] == embedded["total"] > 0
+        assert {hit["uri"] for hit in served["hits"]} == {hit["uri"] for hit in embedded["hits"]}
+        publog("backfill", index=index)
+        assert held() == expected
+        publog("backfill", "rollback", index=index)
+        assert held() == expected
