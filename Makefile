@@ -9,18 +9,21 @@ LOCK_OPTIONS :=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header $(LOCK_OPTIONS)
 
-.PHONY: help install demo test soak check format bench lock terraform
+.PHONY: help install demo test test-servers soak check format bench lock terraform
 
 help: ## list the habits
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(VENV)/.project ## set up .venv with what publog runs on; leaves .venv/bin/publog
 
 demo: install ## show the whole path on a small invented newsroom
 	@$(BIN)/publog --home .publog-demo demo
 
-test: $(VENV)/.dev ## run every test
-	@$(BIN)/python -m pytest
+test: $(VENV)/.dev ## run every test that needs no server
+	@$(BIN)/python -m pytest -m "not servers"
+
+test-servers: $(VENV)/.dev ## run the tests on a real Kafka, Elasticsearch, Prism and Dask, which it fetches and starts
+	@$(BIN)/python -m pytest -m servers
 
 soak: $(VENV)/.dev ## kill and restart the stream, the backfill and a consumer for longer than `make test` does
 	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py tests/faults/test_feed_kill.py

@@ -97,6 +97,7 @@ def test_a_log_with_other_schemas_is_refused(source: Log) -> None:
         copy_log(source, target)
 
 
+@pytest.mark.servers
 @pytest.mark.requires_tool("java", "mvn")
 def test_to_kafka_and_back_is_the_same_log(source: Log, kafka: str, tmp_path: Path) -> None:
     with (

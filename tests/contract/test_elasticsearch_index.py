@@ -14,7 +14,7 @@ from tests.contract.index_contract import SharedIndexContract
 from tests.contract.index_newsroom import gone, story
 from tests.support.elasticsearch_node import elasticsearch_node
 
-pytestmark = pytest.mark.requires_tool("java", "javac", "mvn", "flock")
+pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "javac", "mvn", "flock")]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.log_contract import SharedLogContract
 
-pytestmark = [pytest.mark.requires_tool("java", "mvn")]
+pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "mvn")]
 
 _numbers = count()
 

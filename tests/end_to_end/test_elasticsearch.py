@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.elasticsearch_node import elasticsearch_node
 
-pytestmark = pytest.mark.requires_tool("java", "javac", "mvn", "flock")
+pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "javac", "mvn", "flock")]
 
 
 def test_what_a_batch_and_a_backfill_leave_there_is_what_the_log_says(tmp_path: Path) -> None:

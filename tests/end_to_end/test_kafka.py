@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.newsroom import Json, Shell, article, byline, image, unpublish, write_catalog, write_lines
 
-pytestmark = pytest.mark.requires_tool("java", "mvn")
+pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "mvn")]
 
 HISTORY = [
     [byline("ada", name="Ada")],

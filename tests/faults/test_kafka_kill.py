@@ -20,7 +20,7 @@ from tests.contract.log_contract import SEED, alone, append, draft
 from tests.servers.kafka import Broker
 from tests.support.killing import check_after_a_kill, start
 
-pytestmark = [pytest.mark.requires_tool("java", "mvn"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "mvn"), pytest.mark.timeout(900)]
 
 KILLS = 10 if os.environ.get("PUBLOG_SOAK") else 3
 

@@ -19,7 +19,10 @@ from tests.contract.log_contract import ARTICLE, IMAGE, alone, append, draft, fi
 from tests.contract.log_writer import TIME, wire
 
 _numbers = count()
-needs_broker = pytest.mark.requires_tool("java", "mvn")
+
+
+def needs_broker(test: Callable[..., None]) -> Callable[..., None]:
+    return pytest.mark.servers(pytest.mark.requires_tool("java", "mvn")(test))
 
 
 @pytest.fixture
