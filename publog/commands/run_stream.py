@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +44,7 @@ def run_stream(
     from publog.telemetry.exporter import exporting
     from publog.telemetry.newsroom import Surroundings
     from publog.telemetry.stream import StreamMetrics
+    from publog.telemetry.traces import tracing
 
     if (runner or "") not in HERE_NAMES:
         raise UsedWrongly(
@@ -54,13 +55,24 @@ def run_stream(
         raise UsedWrongly(
             "a stream keeps its folds in its own process, so Beam's --direct_... options mean nothing to it"
         )
-    with closing(settings.open_log()) as opened:
-        url = opened.url
+    with closing(settings.open_log()) as log:
+        url = log.url
     tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
-    with exporting(metrics) as exported, _stopped_by_signals() as stop, line() as shown:
+    with (
+        ExitStack() as opened,
+        exporting(metrics) as exported,
+        tracing("publog-stream") as traces,
+        _stopped_by_signals() as stop,
+        line() as shown,
+    ):
         if until_input_ends:
             Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
         said = _Said(settings, shown, json=json)
+        traced = None
+        if traces is not None:
+            from publog.telemetry.spans import StreamTraces
+
+            traced = StreamTraces(traces, opened.enter_context(closing(settings.open_log())))
         told = None
         if exported is not None:
             told = StreamMetrics(settings.home)
@@ -76,6 +88,8 @@ def run_stream(
             said.progress(progress)
             if told is not None:
                 told.progressed(progress)
+            if traced is not None:
+                traced.progressed(progress)
 
         done = follow(
             log=url,
@@ -88,6 +102,7 @@ def run_stream(
             on_fill=said.fill,
             on_follow=on_follow,
             on_progress=on_progress,
+            on_apply=None if traced is None else traced.applied,
             on_write=None if told is None else told.wrote,
         )
     said.end(done.messages, done.views, done.dead_letters, done.bounded)

@@ -56,10 +56,16 @@ def serve(
     from publog.server.newsroom import Newsroom
     from publog.server.stream import StreamProcess
     from publog.telemetry.exporter import exporting
+    from publog.telemetry.traces import tracing
 
     settings = settings_of(context, log, index, catalog)
     sys.setswitchinterval(SWITCH_SECONDS)
-    with logging_lines(), listening(host, port) as listener, closing(Newsroom(settings)) as newsroom:
+    with (
+        logging_lines(),
+        listening(host, port) as listener,
+        tracing("publog-serve") as traces,
+        closing(Newsroom(settings, traces)) as newsroom,
+    ):
         counted = Metrics(newsroom)
         app = build_app(newsroom, is_loopback=is_loopback(host), metrics=counted)
         server = Server(

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from anyio.to_thread import run_sync
 
@@ -24,6 +24,9 @@ from publog.server.session import Sessions
 from publog.server.timeline import Timeline
 from publog.server.watch import Watch
 from publog.settings import Settings
+
+if TYPE_CHECKING:
+    from publog.telemetry.spans import Tracing
 
 
 class Standing(NamedTuple):
@@ -64,13 +67,14 @@ class Reader:
 class Newsroom:
     """One home's log, index and holding."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tracing: "Tracing | None" = None) -> None:
         """A home that has no log yet gets one, with the catalog that is given or the built-in one.
 
         Raises:
             InvalidCatalog, IncompatibleSchema, UnusableLog, UnusableIndex.
         """
         self.settings = settings
+        self.tracing = tracing
         settings.home.mkdir(parents=True, exist_ok=True)
         with closing(settings.open_log(create=True)) as log:
             catalog = settings.load_catalog(log)
