@@ -62,6 +62,10 @@ class Progress(NamedTuple):
     waiting: int
     """Views behind fresh edits."""
     done: Done
+    last: int
+    """The log's last offset."""
+    generation: str
+    """That is filled."""
 
 
 @dataclass(frozen=True)
@@ -297,8 +301,11 @@ class Stream:
     def _report(self) -> None:
         if self._on_progress is not None:
             waiting = sum(shard.fold.backlog for shard in self._shards)
-            lag = max(self._log.last_offset() - self.applied_through, 0)
-            self._on_progress(Progress(self.applied_through, lag, self.position, waiting, self.done))
+            last = self._log.last_offset()
+            lag = max(last - self.applied_through, 0)
+            self._on_progress(
+                Progress(self.applied_through, lag, self.position, waiting, self.done, last, self._target.generation)
+            )
 
 
 Step = Literal["fresh", "replay", "backlog"]

@@ -33,6 +33,7 @@ def run_stream(
     *,
     until_input_ends: bool,
     json: bool,
+    metrics: str | None = None,
 ) -> int:
     """Follow the log; the exit code is 0 when it was stopped, whatever it met."""
     load_beam()
@@ -40,6 +41,9 @@ def run_stream(
     from pipeline.runners import check_options
     from pipeline.stream.engine import Tuning
     from pipeline.stream.run import run_stream as follow
+    from publog.telemetry.exporter import exporting
+    from publog.telemetry.newsroom import Surroundings
+    from publog.telemetry.stream import StreamMetrics
 
     if (runner or "") not in HERE_NAMES:
         raise UsedWrongly(
@@ -53,10 +57,26 @@ def run_stream(
     with closing(settings.open_log()) as opened:
         url = opened.url
     tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
-    with _stopped_by_signals() as stop, line() as shown:
+    with exporting(metrics) as exported, _stopped_by_signals() as stop, line() as shown:
         if until_input_ends:
             Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
         said = _Said(settings, shown, json=json)
+        told = None
+        if exported is not None:
+            told = StreamMetrics(settings.home)
+            exported.register(told)
+            exported.register(Surroundings(settings.home))
+
+        def on_follow(offset: int) -> None:
+            said.follow(offset)
+            if told is not None:
+                told.followed()
+
+        def on_progress(progress: "Progress") -> None:
+            said.progress(progress)
+            if told is not None:
+                told.progressed(progress)
+
         done = follow(
             log=url,
             index=settings.index,
@@ -66,8 +86,9 @@ def run_stream(
             options=options,
             stop=stop,
             on_fill=said.fill,
-            on_follow=said.follow,
-            on_progress=said.progress,
+            on_follow=on_follow,
+            on_progress=on_progress,
+            on_write=None if told is None else told.wrote,
         )
     said.end(done.messages, done.views, done.dead_letters, done.bounded)
     return 0

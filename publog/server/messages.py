@@ -142,6 +142,8 @@ def publish_text(call: Call[PublishParameters], text: bytes, received: float) ->
     with call.newsroom.publishing() as gateway:
         batch = work(gateway, text, parameters.references or None, call.kinds)
     if batch.refused:
+        if not parameters.dry_run:
+            call.newsroom.published.refused(len(batch.refused))
         raise refused(_places(batch))
     return _published(call, [batch], received)
 
@@ -171,6 +173,7 @@ def _published(call: Call[PublishParameters], batches: list[Batch], received: fl
     receipts = [] if is_dry else [receipt for batch in batches for receipt in batch.receipts]
     new = [receipt for batch in batches for receipt in batch.new]
     if not is_dry:
+        call.newsroom.published.published(batches, time.time() - received)
         call.newsroom.timeline.appended(((receipt.id, receipt.offset) for receipt in new), received)
     return Published(
         sum(batch.appended for batch in batches),
