@@ -33,6 +33,7 @@ from publog.terminal import line, meter, say, write_json
 if TYPE_CHECKING:
     from publog.telemetry.backfill import BackfillMetrics
 
+
 class _Group(TyperGroup):
     """Without a subcommand all that is given is the plain backfill's, Beam's options included."""
 
@@ -43,6 +44,7 @@ class _Group(TyperGroup):
         if ctx._protected_args and ctx._protected_args[0].startswith("-"):  # noqa: SLF001
             ctx._protected_args, ctx.args = [], [*ctx._protected_args, *ctx.args]  # noqa: SLF001
         return ctx.args
+
 
 app = typer.Typer(
     cls=_Group,
