@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from assets.catalog import Catalog
 from assets.log.port import Log
@@ -22,6 +23,7 @@ from backfill.standing import standing
 from backfill.verify import Report
 from indexers import Index, open_index
 from indexers.errors import NoIndex
+from pipeline.beam_loading import load_beam
 from pipeline.progress import Progress as BuildProgress
 from pipeline.stream.engine import Progress as StreamProgress
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
@@ -31,7 +33,21 @@ from publog.terminal import line, meter, say, write_json
 if TYPE_CHECKING:
     from publog.telemetry.backfill import BackfillMetrics
 
+
+class _Group(TyperGroup):
+    """Without a subcommand all that is given is the plain backfill's, Beam's options included."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # With one, the options before it end where the first word stands that is none.
+        ctx.allow_interspersed_args = not any(arg in self.commands for arg in args)
+        super().parse_args(ctx, args)
+        if ctx._protected_args and ctx._protected_args[0].startswith("-"):  # noqa: SLF001
+            ctx._protected_args, ctx.args = [], [*ctx._protected_args, *ctx.args]  # noqa: SLF001
+        return ctx.args
+
+
 app = typer.Typer(
+    cls=_Group,
     help="Rebuild the index from the first message, beside the live one, while publishing goes on.",
     invoke_without_command=True,
 )
@@ -127,6 +143,7 @@ def backfill(
             raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
     with _opened(context, log, index, catalog, metrics) as parts, _leased(parts, "") as token:
+        _check_runner(parts, runner, context.args)
         record = parts.backfill.records.read()
         if record is None or record.phase == "current":
             chosen = _choose(parts)
@@ -173,6 +190,7 @@ def start(
     """Build a new generation beside the live one, and bring it up to the log's end."""
     with _opened(context, log, index, catalog, metrics) as parts, _leased(parts, "start"):
         parts.backfill.records.refuse_unfinished()
+        _check_runner(parts, runner, context.args)
         record = _begin(parts, _choose(parts), shards)
         return _bring_up(parts, record, runner, context.args, json=json)
 
@@ -376,6 +394,15 @@ def _choose(parts: _Parts) -> Catalog:
 
 def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
     return parts.backfill.begin(catalog, shards or _cores())
+
+
+def _check_runner(parts: _Parts, runner: str | None, options: list[str]) -> None:
+    """Refuse what can't be run before anything is begun."""
+    if runner is not None or options:
+        load_beam()
+        from pipeline.runners import check_runner
+
+        check_runner(runner, options, (parts.log.url, parts.index.url))
 
 
 def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> int:
