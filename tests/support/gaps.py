@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from assets.log.memory import MemoryLog
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, Transaction
+from assets.model import NEVER, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
 Entry = TypeVar("Entry", Message, Receipt)
 
@@ -31,8 +31,8 @@ class GappyLog:
     def writing(self) -> AbstractContextManager[None]:
         return self._log.writing()
 
-    def append(self, transactions: Iterable[Transaction]) -> list[Receipt]:
-        return [_moved(receipt) for receipt in self._log.append(transactions)]
+    def append(self, transactions: Iterable[Transaction], trace: TraceContext | None = None) -> list[Receipt]:
+        return [_moved(receipt) for receipt in self._log.append(transactions, trace)]
 
     def receipts(self, ids: Sequence[str]) -> Mapping[str, Receipt]:
         return {id_: _moved(receipt) for id_, receipt in self._log.receipts(ids).items()}
@@ -51,6 +51,10 @@ class GappyLog:
 
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         return map(_moved, self._log.read(*_range(start, last)))
+
+    def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
+        first, end = _range(start, last)
+        return {offset_of(number): trace for number, trace in self._log.traces(first, end or 0).items()}
 
     def history(self, uri: str, last: int | None = None) -> Iterator[Message]:
         return map(_moved, self._log.history(uri, _range(0, last)[1]))
