@@ -366,7 +366,7 @@ class Fold:
                 rendered = self._renderer.render(asset.kind, uri, asset.value)
             except (Undecodable, TypeError, ValueError) as error:
                 if asset.owned:
-                    self.dead_letters.append(_letter(uri, asset, error))
+                    self.dead_letters.append(dead_letter(uri, asset.offset, asset.value, error))
                 asset = asset.previous
             else:
                 asset = Asset(asset.kind, asset.offset, rendered)
@@ -388,7 +388,8 @@ class Fold:
         return True
 
 
-def _letter(uri: str, asset: _Pending, error: Exception) -> DeadLetter:
+def dead_letter(uri: str, offset: int, value: bytes, error: Exception) -> DeadLetter:
+    """A message whose payload could not be read."""
     if isinstance(error, Undecodable):
-        return DeadLetter(asset.offset, uri, error.code, error.reason, asset.value)
-    return DeadLetter(asset.offset, uri, "unrenderable", str(error), asset.value)
+        return DeadLetter(offset, uri, error.code, error.reason, value)
+    return DeadLetter(offset, uri, "unrenderable", str(error), value)
