@@ -2,6 +2,7 @@
 """What other compiled modules see of assets/native.pyx."""
 
 from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcpy
 
 
 cdef enum:
@@ -62,9 +63,16 @@ cdef class Buffer:
     cdef Py_ssize_t capacity
 
     cdef int room(self, Py_ssize_t more) except -1
-    cdef int add(self, const char* data, Py_ssize_t length) except -1
     cdef int add_bytes(self, bytes data) except -1
     cdef bytes taken(self)
+
+
+cdef inline int append(Buffer buffer, const char* data, Py_ssize_t length) except -1:
+    if buffer.length + length > buffer.capacity:
+        buffer.room(length)
+    memcpy(buffer.data + buffer.length, data, length)
+    buffer.length += length
+    return 0
 
 
 cdef class Cutter:

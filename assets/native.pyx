@@ -161,14 +161,8 @@ cdef class Buffer:
             self.capacity = needed
         return 0
 
-    cdef int add(self, const char* data, Py_ssize_t length) except -1:
-        self.room(length)
-        memcpy(self.data + self.length, data, length)
-        self.length += length
-        return 0
-
     cdef int add_bytes(self, bytes data) except -1:
-        return self.add(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        return append(self, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cdef bytes taken(self):
         """What is in it; it is empty then."""
@@ -497,9 +491,9 @@ cdef class Cutter:
         self.end = data + length
         self.text.length = 0
         self.holes_count = self.refs_count = 0
-        self.text.add(b'{"uri":"', 8)
-        self.text.add(uri, uri_length)
-        self.text.add(b'"', 1)
+        append(self.text, b'{"uri":"', 8)
+        append(self.text, uri, uri_length)
+        append(self.text, b'"', 1)
         self.ends[0] = self.text.length
         for number in range(fields):
             self.text.add_bytes(<bytes>self.record.keys[number])
@@ -515,7 +509,7 @@ cdef class Cutter:
         cdef list pieces = None
         cdef list filled = None
         piece.length = 0
-        piece.add(self.text.data, self.ends[0])
+        append(piece, self.text.data, self.ends[0])
         for run in range(shape.runs_count):
             at = self.ends[shape.runs[2 * run]]
             end = self.ends[shape.runs[2 * run + 1]]
@@ -526,13 +520,13 @@ cdef class Cutter:
                 if place >= 0:
                     if pieces is None:
                         pieces, filled = [], []
-                    piece.add(self.text.data + at, self.holes[hole].start - at)
+                    append(piece, self.text.data + at, self.holes[hole].start - at)
                     pieces.append(piece.taken())
                     filled.append((place, self.value(self.holes[hole].refs)))
                     at = self.holes[hole].end
                 hole += 1
-            piece.add(self.text.data + at, end - at)
-        piece.add(b"}", 1)
+            append(piece, self.text.data + at, end - at)
+        append(piece, b"}", 1)
         if pieces is None:
             return piece.taken()
         pieces.append(piece.taken())
@@ -607,7 +601,7 @@ cdef class Cutter:
             if self.long(&value) or value < 0 or value > 1:
                 return 1
             if value == node.null_branch:
-                out.add(b"null", 4)
+                append(out, b"null", 4)
                 return 0
             if node.hole < 0:
                 return self.read(node.inner)
@@ -638,9 +632,9 @@ cdef class Cutter:
             if self.at == self.end or self.at[0] > 1:
                 return 1
             if self.at[0]:
-                out.add(b"true", 4)
+                append(out, b"true", 4)
             else:
-                out.add(b"false", 5)
+                append(out, b"false", 5)
             self.at += 1
         elif op == ENUM:
             if self.long(&value) or value < 0 or value >= PyList_GET_SIZE(node.symbols):
@@ -673,11 +667,11 @@ cdef class Cutter:
                 out.add_bytes(<bytes>node.keys[number])
                 if self.read(<Node>node.fields[number]):
                     return 1
-            out.add(b"}" if PyList_GET_SIZE(node.fields) else b"{}", 1 if PyList_GET_SIZE(node.fields) else 2)
+            append(out, b"}" if PyList_GET_SIZE(node.fields) else b"{}", 1 if PyList_GET_SIZE(node.fields) else 2)
         elif op == ARRAY:
             return self.items(node, False)
         elif op == NOTHING:
-            out.add(b"null", 4)
+            append(out, b"null", 4)
         return 0
 
     cdef int cut_open(self, Node node, int path) except -1:
@@ -712,7 +706,7 @@ cdef class Cutter:
         cdef Node item
         cdef int64_t count = 0, size = 0, branch = 0
         cdef bint first = True
-        out.add(b"[", 1)
+        append(out, b"[", 1)
         while True:
             if self.long(&count):
                 return 1
@@ -725,7 +719,7 @@ cdef class Cutter:
             while count:
                 count -= 1
                 if not first:
-                    out.add(b",", 1)
+                    append(out, b",", 1)
                 first = False
                 if not refer:
                     if self.read(inner):
@@ -735,12 +729,12 @@ cdef class Cutter:
                     if self.long(&branch) or branch < 0 or branch > 1:
                         return 1
                     if branch == inner.null_branch:
-                        out.add(b"null", 4)
+                        append(out, b"null", 4)
                         self.ref(NULL, NULL_REF)
                         continue
                 if self.uri():
                     return 1
-        out.add(b"]", 1)
+        append(out, b"]", 1)
         return 0
 
 
@@ -812,7 +806,7 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
         except UnicodeEncodeError:
             return 1
         _put_long(out, length)
-        out.add(text, length)
+        append(out, text, length)
     elif op == INT:
         if _whole(value, &number) or number < -2147483648 or number > 2147483647:
             return 1
@@ -837,9 +831,9 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
         _put_long(out, number)
     elif op == BOOLEAN:
         if value is True:
-            out.add(b"\1", 1)
+            append(out, b"\1", 1)
         elif value is False:
-            out.add(b"\0", 1)
+            append(out, b"\0", 1)
         else:
             return 1
     elif op == ENUM:
@@ -851,7 +845,7 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
         if not PyFloat_CheckExact(value):
             return 1
         real = PyFloat_AS_DOUBLE(value)
-        out.add(<const char*>&real, 8)
+        append(out, <const char*>&real, 8)
     elif op == FLOAT:
         if not PyFloat_CheckExact(value):
             return 1
@@ -859,7 +853,7 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
         if not -3.4e38 < real < 3.4e38:
             return 1
         single = <float>real
-        out.add(<const char*>&single, 4)
+        append(out, <const char*>&single, 4)
     elif op == ARRAY:
         if type(value) is not list:
             return 1
@@ -869,7 +863,7 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
             for at in range(length):
                 if _put(node.inner, (<list>value)[at], out, decoded):
                     return 1
-        out.add(b"\0", 1)
+        append(out, b"\0", 1)
     elif op == RECORD:
         if type(value) is not dict:
             return 1

@@ -25,3 +25,6 @@ KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
 
 EMITTED_BYTES_MAX: Final = 1024 * 1024
 """Bytes of views after which a part of an emission is given out."""
+
+PAYLOAD_CHUNK_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of payloads that the compiled fold puts into a file together."""

@@ -20,7 +20,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 from posix.unistd cimport pread, pwrite
 
-from assets.native cimport CLOSE, NULL_REF, OPEN, Buffer, Cutter, CutShape, Hole, Ref, write_number, write_text
+from assets.native cimport CLOSE, NULL_REF, OPEN, Buffer, Cutter, CutShape, Hole, append, write_number, write_text
 
 from denormalizer.errors import OutOfOrder
 
@@ -49,7 +49,6 @@ cdef enum Stood:
     BEYOND
 
 cdef enum:
-    CHUNK_BYTES = 8 * 1024 * 1024
     # Chunks of payloads that are kept in memory, whatever the setting says.
     CHUNKS_MIN = 4
 
@@ -296,10 +295,12 @@ cdef class Payloads:
     cdef object file
     """Where chunks go that are not to stay in memory; called for when the first one goes."""
     cdef int descriptor
+    cdef Py_ssize_t chunk_bytes
     cdef Buffer scratch
 
-    def __cinit__(self, file):
+    def __cinit__(self, file, chunk_bytes):
         self.file = file
+        self.chunk_bytes = chunk_bytes
         self.descriptor = -1
         self.scratch = Buffer()
 
@@ -323,7 +324,7 @@ cdef class Payloads:
         if chunks == NULL:
             raise MemoryError
         self.chunks = chunks
-        chunks[self.count] = Chunk(NULL, 0, max(length, CHUNK_BYTES), 0)
+        chunks[self.count] = Chunk(NULL, 0, max(length, self.chunk_bytes), 0)
         chunks[self.count].data = <char*>PyMem_Malloc(chunks[self.count].capacity)
         if chunks[self.count].data == NULL:
             raise MemoryError
@@ -350,7 +351,7 @@ cdef class Payloads:
 
     cdef Py_ssize_t bytes(self) noexcept:
         """In memory."""
-        return (self.count - self.first) * CHUNK_BYTES
+        return (self.count - self.first) * self.chunk_bytes
 
     cdef int shed(self) except -1:
         """Put the oldest chunk in memory into the file; 1 where the rest is to stay."""
@@ -382,8 +383,6 @@ cdef class Core:
     """See `denormalizer.range_fold.CompiledFold`, which makes it and answers what it asks for."""
 
     cdef readonly int64_t watermark
-    cdef readonly int64_t bounded
-    """Views that were cut short at a bound."""
 
     # What the plan says.
     cdef list kinds
@@ -471,7 +470,8 @@ cdef class Core:
         PyMem_Free(self.dependencies)
 
     def __init__(
-        self, owner, kinds, cutters, dependencies, positions, views, shard, contiguous, id_max, bounds, memory_max, kept_max
+        self, owner, kinds, cutters, dependencies, positions, views, shard, contiguous, id_max, bounds, memory_max, kept_max,
+        chunk_bytes,
     ):
         """
         Args:
@@ -486,6 +486,7 @@ cdef class Core:
             bounds: (nodes, bytes).
             memory_max: Bytes, as far as payloads can be put elsewhere.
             kept_max: Bytes of what is kept of one view for the next.
+            chunk_bytes: Payloads are put into the file so many at a time.
         """
         cdef Py_ssize_t number, kind, at = 0
         self.owner = owner
@@ -503,7 +504,7 @@ cdef class Core:
         self.uris, self.texts_kept, self.numbers_kept = Buffer(), Buffer(), Buffer()
         self.out, self.lines, self.root_text, self.root_holes, self.met = Buffer(), Buffer(), Buffer(), Buffer(), Buffer()
         self.rendered_at, self.subtree_at = Numbers(), Numbers()
-        self.payloads = Payloads(owner.file)
+        self.payloads = Payloads(owner.file, chunk_bytes)
         self.places = <Place*>PyMem_Malloc((len(positions) * len(kinds) + 1) * sizeof(Place))
         self.targets = <int*>PyMem_Malloc((sum(len(place[1]) for places in positions for place in places if place) + 1) * sizeof(int))
         self.views = <View*>PyMem_Calloc(len(views) + 1, sizeof(View))
@@ -684,7 +685,7 @@ cdef class Core:
         if 2 * <Py_ssize_t>number >= self.slots_count:
             self.spread()
         self.assets[number] = Asset(-1, -1, self.uris.length, length, 0, crc, 0, NOT_ASKED, 0, UNKNOWN, False)
-        self.uris.add(text, length)
+        append(self.uris, text, length)
         self.count += 1
         at = crc & (self.slots_count - 1)
         while self.slots[at] >= 0:
@@ -797,7 +798,7 @@ cdef class Core:
             view = &self.views[root[at]]
             self.out.length = self.met.length = 0
             if asset.state == GONE:
-                self.out.add(b"{}", 2)
+                append(self.out, b"{}", 2)
                 self.meet(number)
                 view.gone += 1
                 self.line(root[at], number, b'"gone"', 6)
@@ -816,9 +817,8 @@ cdef class Core:
                 asset.above = 0
                 view.live += 1
                 if stood == BEYOND and self.root_holes.length:
-                    self.bounded += 1
                     self.lines.add_bytes(<bytes>self.owner.bounded_view(root[at], self.uri(number)))
-                    self.lines.add(b"\n", 1)
+                    append(self.lines, b"\n", 1)
                     asset = &self.assets[number]
                 else:
                     self.line(root[at], number, b'"live"', 6)
@@ -851,32 +851,32 @@ cdef class Core:
             if self.assets[met[number]].state != UNKNOWN and self.assets[met[number]].offset > version:
                 version = self.assets[met[number]].offset
         lines.add_bytes(<bytes>self.texts[view])
-        lines.add(self.uris.data + asset.uri, asset.uri_length)
-        lines.add(b'","version":', 12)
+        append(lines, self.uris.data + asset.uri, asset.uri_length)
+        append(lines, b'","version":', 12)
         write_number(lines, version)
-        lines.add(b',"state":', 9)
-        lines.add(state, length)
-        lines.add(b',"content":', 11)
-        lines.add(self.out.data, self.out.length)
-        lines.add(b',"sources":{', 12)
+        append(lines, b',"state":', 9)
+        append(lines, state, length)
+        append(lines, b',"content":', 11)
+        append(lines, self.out.data, self.out.length)
+        append(lines, b',"sources":{', 12)
         for number in range(count):
             asset = &self.assets[met[number]]
             if number:
-                lines.add(b",", 1)
+                append(lines, b",", 1)
             if asset.state == UNKNOWN:
                 # It may be any text.
                 write_text(lines, <const uint8_t*>self.uris.data + asset.uri, asset.uri_length)
-                lines.add(b":null", 5)
+                append(lines, b":null", 5)
             else:
-                lines.add(b'"', 1)
-                lines.add(self.uris.data + asset.uri, asset.uri_length)
-                lines.add(b'":', 2)
+                append(lines, b'"', 1)
+                append(lines, self.uris.data + asset.uri, asset.uri_length)
+                append(lines, b'":', 2)
                 write_number(lines, asset.offset)
-        lines.add(b"}}\n", 3)
+        append(lines, b"}}\n", 3)
         return 0
 
     cdef inline int meet(self, int32_t number) except -1:
-        return self.met.add(<const char*>&number, 4)
+        return append(self.met, <const char*>&number, 4)
 
     cdef Py_ssize_t once(self, Py_ssize_t begun) except -1:
         """Leave each asset met since then at its first place only; gives how many they are."""
@@ -914,18 +914,18 @@ cdef class Core:
             position = (<int32_t*>holes.data)[hole]
             target = self.targets[targets + (<int32_t*>holes.data)[hole + 1]]
             first = (<int32_t*>holes.data)[hole + 3]
-            out.add(text.data + at + done, position - done)
+            append(out, text.data + at + done, position - done)
             done = position
             if first >= 0:
                 stood = self.one(first, target, depth)
                 if stood == NOTHING:
-                    out.add(b"null", 4)
+                    append(out, b"null", 4)
             else:
                 stood = self.many(holes, hole + 4, target, depth, NULL)
             if stood == BEYOND or out.length > self.bytes_max:
                 return BEYOND
             hole += 3 + (<int32_t*>holes.data)[hole + 2]
-        out.add(text.data + at + done, length - done)
+        append(out, text.data + at + done, length - done)
         return BEYOND if out.length > self.bytes_max else WRITTEN
 
     cdef int many(self, Buffer holes, Py_ssize_t at, int target, int depth, Py_ssize_t* behind) except -1:
@@ -935,7 +935,7 @@ cdef class Core:
         cdef bint first = True
         cdef int32_t number
         cdef int stood
-        out.add(b"[", 1)
+        append(out, b"[", 1)
         while True:
             number = (<int32_t*>holes.data)[at]
             at += 1
@@ -943,7 +943,7 @@ cdef class Core:
                 break
             length = out.length
             if not first:
-                out.add(b",", 1)
+                append(out, b",", 1)
             if number >= 0:
                 stood = self.one(number, target, depth)
                 if stood == NOTHING:
@@ -952,12 +952,12 @@ cdef class Core:
             elif number == OPEN:
                 stood = self.many(holes, at, target, depth, &at)
             else:
-                out.add(b"null", 4)
+                append(out, b"null", 4)
                 stood = WRITTEN
             if stood == BEYOND or out.length > self.bytes_max:
                 return BEYOND
             first = False
-        out.add(b"]", 1)
+        append(out, b"]", 1)
         if behind != NULL:
             behind[0] = at
         return WRITTEN
@@ -996,7 +996,7 @@ cdef class Core:
         self.meet(number)
         rendered = &self.rendered[at]
         if rendered.holes == rendered.holes_end:
-            self.out.add(self.texts_kept.data + rendered.text, rendered.length)
+            append(self.out, self.texts_kept.data + rendered.text, rendered.length)
             return WRITTEN
         return self.joined(number, target, rendered[0], place.targets, depth)
 
@@ -1017,8 +1017,8 @@ cdef class Core:
                 return False
         self.nodes += kept.nodes
         self.height = max(self.height, depth + kept.height)
-        self.met.add(<const char*>below, 4 * kept.below_count)
-        self.out.add(self.texts_kept.data + kept.content, kept.length)
+        append(self.met, <const char*>below, 4 * kept.below_count)
+        append(self.out, self.texts_kept.data + kept.content, kept.length)
         return True
 
     cdef int joined(self, int32_t number, int target, Rendered rendered, int targets, int depth) except -1:
@@ -1058,8 +1058,8 @@ cdef class Core:
         kept[0] = Subtree(
             self.texts_kept.length, self.out.length - content, self.numbers_kept.length // 4, count, nodes, height
         )
-        self.texts_kept.add(self.out.data + content, kept.length)
-        self.numbers_kept.add(self.met.data + 4 * met, 4 * count)
+        append(self.texts_kept, self.out.data + content, kept.length)
+        append(self.numbers_kept, self.met.data + 4 * met, 4 * count)
         self.subtree_at.put(((<uint64_t>target + 1) << 32) | <uint32_t>number, self.subtrees_count)
         self.subtrees_count += 1
         return 0
@@ -1080,12 +1080,12 @@ cdef class Core:
         return NOTHING
 
     cdef int bare(self, int32_t number) except -1:
-        self.out.add(b'{"uri":', 7)
+        append(self.out, b'{"uri":', 7)
         # It was not looked up, so it may be any text.
         write_text(
             self.out, <const uint8_t*>self.uris.data + self.assets[number].uri, self.assets[number].uri_length
         )
-        self.out.add(b"}", 1)
+        append(self.out, b"}", 1)
         return WRITTEN
 
     # ------------------------------------------------------------------------------------------------------ rendering
@@ -1139,7 +1139,7 @@ cdef class Core:
         cdef Py_ssize_t begun = text.length, at, end, number = 0, counted, ref
         cdef Hole* hole
         cdef int run, path
-        text.add(cutter.text.data, cutter.ends[0])
+        append(text, cutter.text.data, cutter.ends[0])
         for run in range(shape.runs_count):
             at = cutter.ends[shape.runs[2 * run]]
             end = cutter.ends[shape.runs[2 * run + 1]]
@@ -1149,7 +1149,7 @@ cdef class Core:
                 hole = &cutter.holes[number]
                 path = shape.kept[hole.path]
                 if path >= 0:
-                    text.add(cutter.text.data + at, hole.start - at)
+                    append(text, cutter.text.data + at, hole.start - at)
                     at = hole.end
                     put_number(holes, text.length - begun)
                     put_number(holes, path)
@@ -1162,8 +1162,8 @@ cdef class Core:
                                 holes, self.referred(<const char*>cutter.refs[ref].text, cutter.refs[ref].length)
                             )
                 number += 1
-            text.add(cutter.text.data + at, end - at)
-        return text.add(b"}", 1)
+            append(text, cutter.text.data + at, end - at)
+        return append(text, b"}", 1)
 
     cdef int place(self, rendered, Buffer text, Buffer holes) except -1:
         """What Python rendered."""
@@ -1199,4 +1199,4 @@ cdef class Core:
 
 cdef inline int put_number(Buffer numbers, Py_ssize_t value) except -1:
     cdef int32_t number = value
-    return numbers.add(<const char*>&number, 4)
+    return append(numbers, <const char*>&number, 4)

@@ -12,11 +12,11 @@ from typing import IO, Any, Final, Protocol
 
 from assets.errors import InvalidUri, Undecodable
 from assets.limits import URI_ID_CHARACTERS_MAX
-from assets.model import Message, check_uri
+from assets.model import Entry, Message, check_uri
 from denormalizer.expansion import Asset, Bounds, expand_bounded
 from denormalizer.fold import WHOLE, DeadLetter, Fold, Shard, dead_letter
 from denormalizer.fragments import Fragments, Payloads, Rendered, Renderer
-from denormalizer.limits import EMITTED_BYTES_MAX, KEPT_BYTES_MAX
+from denormalizer.limits import EMITTED_BYTES_MAX, KEPT_BYTES_MAX, PAYLOAD_CHUNK_BYTES
 from denormalizer.plan import Plan, Position
 from denormalizer.view import State, View
 
@@ -55,7 +55,7 @@ class RangeFold(Protocol):
         """Views that were cut short at a bound."""
         ...
 
-    def apply(self, messages: Iterable[Message]) -> None:
+    def apply(self, messages: Iterable[Message | Entry]) -> None:
         """Take messages in. Those already applied are dropped.
 
         Raises:
@@ -76,6 +76,10 @@ class RangeFold(Protocol):
 
     def counts(self) -> dict[str, dict[State, int]]:
         """How many views were emitted, of those of which any was."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more is asked of it."""
         ...
 
 
@@ -116,7 +120,7 @@ class PlainFold:
     def dead_letters(self) -> list[DeadLetter]:
         return self._fold.dead_letters
 
-    def apply(self, messages: Iterable[Message]) -> None:
+    def apply(self, messages: Iterable[Message | Entry]) -> None:
         self._fold.apply(messages)
 
     def skip(self, behind: str) -> None:
@@ -142,6 +146,9 @@ class PlainFold:
     def counts(self) -> dict[str, dict[State, int]]:
         return self._counts
 
+    def close(self) -> None:
+        pass
+
 
 class CompiledFold:
     """The compiled one; here it asks for what it does not do itself."""
@@ -156,6 +163,8 @@ class CompiledFold:
         # Those that may stand side by side come as `roots` has them, of kinds in any order: only the order in one kind counts.
         self._views = plan.views
         self.dead_letters: list[DeadLetter] = []
+        self.bounded = 0
+        self._file: IO[bytes] | None = None
         positions: dict[int, tuple[int, Position]] = {}
         for view in plan.views:
             for position in view.positions:
@@ -191,6 +200,7 @@ class CompiledFold:
             bounds,
             memory_max,
             min(KEPT_BYTES_MAX, memory_max // 4),
+            PAYLOAD_CHUNK_BYTES,
         )
 
     @property
@@ -201,11 +211,7 @@ class CompiledFold:
     def behind(self) -> str | None:
         return self._core.behind
 
-    @property
-    def bounded(self) -> int:
-        return self._core.bounded
-
-    def apply(self, messages: Iterable[Message]) -> None:
+    def apply(self, messages: Iterable[Message | Entry]) -> None:
         self._core.apply(messages)
 
     def skip(self, behind: str) -> None:
@@ -221,6 +227,10 @@ class CompiledFold:
             for view, (live, gone) in zip(self._views, counts, strict=True)
             if live or gone
         }
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
     # What native.pyx asks for.
 
@@ -247,11 +257,14 @@ class CompiledFold:
         """The line of a view that goes beyond its bounds."""
         root = self._lookup(uri)
         assert root is not None
-        return expand_bounded(self._lookup, self._bounds, self._views[view], uri, root).to_line()
+        found = expand_bounded(self._lookup, self._bounds, self._views[view], uri, root)
+        self.bounded += bool(found.bounds)
+        return found.to_line()
 
     def file(self) -> IO[bytes]:
         """Where payloads go that are not to stay in memory."""
-        return TemporaryFile(prefix="publog-payloads-")
+        self._file = TemporaryFile(prefix="publog-payloads-")
+        return self._file
 
     def _lookup(self, uri: str) -> Asset | None:
         found: tuple[int, int, bytes | None] | None = self._core.asset(uri)

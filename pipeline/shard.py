@@ -57,14 +57,15 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
         with closing(open_log(job.log, create=False)) as log, paused_collector():
             codec = Codec(catalog.kinds, log.schemas())
             shard = Shard(block.shard, block.shards)
-            fold = range_fold(compile_catalog(catalog), codec, shard=shard, contiguous=log.contiguous)
-            messages = log.read(0, block.last)
-            before = NEVER - 1
-            while fold.watermark > before:
-                before = fold.watermark
-                fold.apply(islice(messages, STEP_MESSAGES))
-                _report(job.place.progress(block.shard), fold.watermark, done.total())
-            _write_parts(job, block.shard, fold, done)
+            plan = compile_catalog(catalog)
+            with closing(range_fold(plan, codec, shard=shard, contiguous=log.contiguous)) as fold:
+                entries = log.entries(0, block.last)
+                before = NEVER - 1
+                while fold.watermark > before:
+                    before = fold.watermark
+                    fold.apply(islice(entries, STEP_MESSAGES))
+                    _report(job.place.progress(block.shard), fold.watermark, done.total())
+                _write_parts(job, block.shard, fold, done)
     letters = {
         letter.offset
         for number in range(done.parts)
