@@ -63,6 +63,13 @@ class Transaction(NamedTuple):
     drafts: Sequence[Draft]
 
 
+class TraceContext(NamedTuple):
+    """The trace that a message was published in, as W3C Trace Context writes it."""
+
+    traceparent: str
+    tracestate: str = ""
+
+
 class Receipt(NamedTuple):
     """What a publisher gets for a message that is durable."""
 

@@ -263,7 +263,7 @@ class CompiledFold:
 
     def file(self) -> IO[bytes]:
         """Where payloads go that are not to stay in memory."""
-        self._file = TemporaryFile(prefix="publog-payloads-")
+        self._file = TemporaryFile(prefix="publog-payloads-")  # noqa: SIM115 - `close` closes it
         return self._file
 
     def _lookup(self, uri: str) -> Asset | None:

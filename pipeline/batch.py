@@ -6,6 +6,8 @@ wrong and still say DONE (Dask's among them). What a row is, is told by the row 
 
 # apache_beam has types in part only.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+import os
+import platform
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -84,8 +86,25 @@ class LoadIndex(beam.DoFn):
                 fill_generation(job, index, parts)
             else:
                 catalog = parse_catalog(job.catalog)
-                index.load(parts, catalog=catalog, applied_through=job.last, counted=manifest.views())
+                index.load(_lent(parts), catalog=catalog, applied_through=job.last, counted=manifest.views())
         write_manifest(job.place.manifest(), manifest)
+
+
+def _lent(parts: Sequence[Path]) -> list[Path]:
+    """Other names for the parts: an index may move what it is given, and a runner may do this again."""
+    attempt = f".{os.getpid()}-{os.urandom(4).hex()}.lent"
+    lent = [part.with_suffix(attempt) for part in parts]
+    for part, name in zip(parts, lent, strict=True):
+        try:
+            name.hardlink_to(part)
+        except FileNotFoundError:
+            raise JobFailed(
+                f"{part} is not on {platform.node()}: all workers need the same folder under the same name"
+            ) from None
+        except OSError:
+            # Not every file system has links: then it can be done once.
+            return list(parts)
+    return lent
 
 
 def fill_generation(job: Job, index: Index, parts: Sequence[Path]) -> None:

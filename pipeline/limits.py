@@ -1,4 +1,4 @@
-"""Every bound of the pipeline's stream, with its unit."""
+"""Every bound of the pipeline, with its unit."""
 
 from typing import Final
 
@@ -44,3 +44,9 @@ ATTEMPT_SECONDS: Final = 0.5
 
 REPLAY_SECONDS_MAX: Final = 60.0
 """How long a replay waits for the stream that is asked to do it."""
+
+ENDPOINT_SECONDS_MAX: Final = 10
+"""How long a job service or a scheduler may take to answer for the first time."""
+
+JOB_SECONDS_MAX: Final = 10 * 365 * 86_400
+"""How long Beam's driver may wait for a job."""

@@ -131,7 +131,8 @@ def _run(
         submit(job, runner, options)
     manifest = read_manifest(job.place.manifest())
     if manifest is None or manifest.job != job.id:
-        raise JobFailed("the runner said it was done, but left no manifest; the index is as it was")
+        # Dask says so when its scheduler died.
+        raise JobFailed("the runner said it was done, but left no manifest: it lost the job; run it again")
     return manifest
 
 

@@ -81,7 +81,7 @@ def _write_parts(job: Job, shard: int, fold: RangeFold, done: Checkpoint) -> Non
     while not done.ended:
         with whole(job.place.letters(shard, done.parts)) as letters, whole(job.place.part(shard, done.parts)) as part:
             begun = done.total()
-            while 0 < job.part_views_max + begun - done.total() or not job.part_views_max:
+            while job.part_views_max + begun - done.total() > 0 or not job.part_views_max:
                 left = job.part_views_max + begun - done.total() if job.part_views_max else STEP_VIEWS
                 lines = fold.emit(min(left, STEP_VIEWS))
                 _take_letters(fold, letters)

@@ -3,8 +3,9 @@
 # apache_beam has types in part only.
 # pyright: reportUnknownMemberType=false
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -31,13 +32,25 @@ def submit(job: Job, runner: str | None, options: Sequence[str]) -> None:
     choice = choose(runner, job, options)
     try:
         pipeline = beam.Pipeline(runner=choice.runner, options=PipelineOptions(choice.options))
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, AttributeError) as error:
         raise UnusableJob(str(error)) from error
     try:
         build(pipeline, job)
-        pipeline.run().wait_until_finish()
+        with _released(pipeline.run()) as result:
+            result.wait_until_finish()
     except Exception as error:
         raise JobFailed(_reason(error)) from error
+
+
+@contextmanager
+def _released(result: Any) -> Generator[Any]:
+    """A running job; Dask's client, which Beam leaves open, complains for ever about a scheduler that is gone."""
+    try:
+        yield result
+    finally:
+        if (client := getattr(result, "client", None)) is not None:
+            with suppress(Exception):
+                client.close(timeout=1)
 
 
 def _reason(error: Exception) -> str:

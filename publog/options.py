@@ -1,9 +1,10 @@
 """The options that commands share."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -32,6 +33,20 @@ CatalogOption = Annotated[
         "--catalog", metavar="DIR", help="The catalog. [env: PUBLOG_CATALOG] [default: the log's own, or the newsroom]"
     ),
 ]
+METRICS_ENVIRONMENT: Final = "PUBLOG_METRICS"
+"""Not for the processes that a process starts: a port has one owner."""
+
+MetricsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        envvar=METRICS_ENVIRONMENT,
+        show_envvar=False,
+        help="Where Prometheus may read metrics, without a key; 0 takes a port that is free. "
+        "[env: PUBLOG_METRICS] [default: nowhere; HOST: 127.0.0.1]",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for a program.")]
 UriArgument = Annotated[str, typer.Argument(metavar="URI")]
 ViewOption = Annotated[str | None, typer.Option("--view", metavar="VIEW", help="Only this view.")]
@@ -51,6 +66,11 @@ def settings_of(
     """The settings of a command: its own flags, those given before it, the environment, publog.toml."""
     shared: Shared = context.find_root().obj
     return resolve(shared.home, Flags(log, index, catalog), shared.flags)
+
+
+def child_environment() -> dict[str, str]:
+    """This process's environment, without what only one process can have."""
+    return {name: value for name, value in os.environ.items() if name != METRICS_ENVIRONMENT}
 
 
 def known_view(views: Mapping[str, object], view: str | None) -> None:

@@ -36,6 +36,11 @@ def warn(text: str) -> None:
     err.print(text, style="yellow", markup=False)
 
 
+def note(text: str) -> None:
+    """What is good to know, on standard error."""
+    err.print(text, markup=False)
+
+
 def fail(text: str) -> None:
     """An error, on standard error."""
     err.print("error: ", style="bold red", end="", markup=False)

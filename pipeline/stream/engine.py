@@ -62,6 +62,10 @@ class Progress(NamedTuple):
     waiting: int
     """Views behind fresh edits."""
     done: Done
+    last: int
+    """The log's last offset."""
+    generation: str
+    """That is filled."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Stream:
         tuning: Tuning = Tuning(),
         stop: Event | None = None,
         done: Done | None = None,
+        on_apply: Callable[[int, int], None] | None = None,
         on_write: Callable[[Sequence[View]], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -98,6 +103,7 @@ class Stream:
 
         Args:
             generation: The one to fill, whichever is searched; None: the one that is searched, until another one is.
+            on_apply: Called with the first and the last offset of what a shard has applied, before its views are written.
             on_write: Called with the views of each commit.
 
         Raises:
@@ -109,6 +115,7 @@ class Stream:
         self.done = done or Done()
         self._log = log
         self._stop = stop or Event()
+        self._on_apply = on_apply
         self._on_write = on_write
         self._on_progress = on_progress
         self._letters = letters
@@ -216,7 +223,10 @@ class Stream:
             return
         before = self.position
         if end > shard.fold.watermark:
-            shard.apply(self._log.read(shard.fold.watermark + 1, end))
+            first = shard.fold.watermark + 1
+            shard.apply(self._log.read(first, end))
+            if self._on_apply is not None:
+                self._on_apply(first, end)
         views = shard.fold.emit_fresh()
         ended = False
         while not ended:
@@ -297,8 +307,11 @@ class Stream:
     def _report(self) -> None:
         if self._on_progress is not None:
             waiting = sum(shard.fold.backlog for shard in self._shards)
-            lag = max(self._log.last_offset() - self.applied_through, 0)
-            self._on_progress(Progress(self.applied_through, lag, self.position, waiting, self.done))
+            last = self._log.last_offset()
+            lag = max(last - self.applied_through, 0)
+            self._on_progress(
+                Progress(self.applied_through, lag, self.position, waiting, self.done, last, self._target.generation)
+            )
 
 
 Step = Literal["fresh", "replay", "backlog"]

@@ -20,6 +20,7 @@ from assets.catalog import Catalog
 from assets.errors import TransientError as LogTransient
 from assets.log import open_log
 from assets.log.port import Log
+from denormalizer.view import View
 from indexers import open_index
 from indexers.errors import IndexBusy, TransientError
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
@@ -45,6 +46,8 @@ def run_stream(
     on_fill: Callable[[BatchProgress], None] | None = None,
     on_follow: Callable[[int], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_apply: Callable[[int, int], None] | None = None,
+    on_write: Callable[[Sequence[View]], None] | None = None,
 ) -> Done:
     """Bring the index up to the log's end, and keep it there until told to stop.
 
@@ -57,6 +60,8 @@ def run_stream(
         on_fill: How far the first filling of an empty index is.
         on_follow: Called with the offset that is followed from, each time the folds were restored.
         on_progress: Called after each commit, and now and then while nothing happens.
+        on_apply: Called with the first and the last offset of what a shard has applied, before its views are written.
+        on_write: Called with the views of each commit.
 
     Raises:
         UnusableJob, JobRunning, JobFailed; and what the log and the index raise.
@@ -91,6 +96,8 @@ def run_stream(
                         tuning=tuning,
                         stop=stop,
                         done=done,
+                        on_apply=on_apply,
+                        on_write=on_write,
                         on_progress=on_progress,
                     )
                 ) as stream:

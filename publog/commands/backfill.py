@@ -7,9 +7,10 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from assets.catalog import Catalog
 from assets.log.port import Log
@@ -22,13 +23,31 @@ from backfill.standing import standing
 from backfill.verify import Report
 from indexers import Index, open_index
 from indexers.errors import NoIndex
+from pipeline.beam_loading import load_beam
 from pipeline.progress import Progress as BuildProgress
 from pipeline.stream.engine import Progress as StreamProgress
-from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
+from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import line, meter, say, write_json
 
+if TYPE_CHECKING:
+    from publog.telemetry.backfill import BackfillMetrics
+
+
+class _Group(TyperGroup):
+    """Without a subcommand all that is given is the plain backfill's, Beam's options included."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # With one, the options before it end where the first word stands that is none.
+        ctx.allow_interspersed_args = not any(arg in self.commands for arg in args)
+        super().parse_args(ctx, args)
+        if ctx._protected_args and ctx._protected_args[0].startswith("-"):  # noqa: SLF001
+            ctx._protected_args, ctx.args = [], [*ctx._protected_args, *ctx.args]  # noqa: SLF001
+        return ctx.args
+
+
 app = typer.Typer(
+    cls=_Group,
     help="Rebuild the index from the first message, beside the live one, while publishing goes on.",
     invoke_without_command=True,
 )
@@ -57,13 +76,26 @@ class _Parts:
     log: Log
     index: Index
     backfill: Backfill
+    metrics: "BackfillMetrics"
 
 
 @contextmanager
-def _opened(context: typer.Context, log: str | None, index: str | None, catalog: Any = None) -> Generator[_Parts]:
+def _opened(
+    context: typer.Context, log: str | None, index: str | None, catalog: Any = None, metrics: str | None = None
+) -> Generator[_Parts]:
+    from publog.telemetry.backfill import BackfillMetrics
+    from publog.telemetry.exporter import exporting
+    from publog.telemetry.newsroom import Surroundings
+
     settings = settings_of(context, log, index, catalog)
-    with closing(settings.open_log()) as opened, closing(open_index(settings.index)) as target:
-        yield _Parts(settings, opened, target, Backfill(opened, target, settings.home))
+    with (
+        closing(settings.open_log()) as opened,
+        closing(open_index(settings.index)) as target,
+        exporting(metrics) as exported,
+    ):
+        if exported is not None:
+            exported.register(Surroundings(settings.home))
+        yield _Parts(settings, opened, target, Backfill(opened, target, settings.home), BackfillMetrics(exported))
 
 
 @contextmanager
@@ -96,6 +128,7 @@ def backfill(
     log: LogOption = None,
     index: IndexOption = None,
     catalog: CatalogOption = None,
+    metrics: MetricsOption = None,
     json: JsonOption = False,
 ) -> int:
     """Rebuild the index from the first message, beside the live one: build, follow, verify, swap.
@@ -109,7 +142,8 @@ def backfill(
             # Each subcommand reads its own: these would be forgotten without a word.
             raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
-    with _opened(context, log, index, catalog) as parts, _leased(parts, "") as token:
+    with _opened(context, log, index, catalog, metrics) as parts, _leased(parts, "") as token:
+        _check_runner(parts, runner, context.args)
         record = parts.backfill.records.read()
         if record is None or record.phase == "current":
             chosen = _choose(parts)
@@ -150,11 +184,13 @@ def start(
     log: LogOption = None,
     index: IndexOption = None,
     catalog: CatalogOption = None,
+    metrics: MetricsOption = None,
     json: JsonOption = False,
 ) -> int:
     """Build a new generation beside the live one, and bring it up to the log's end."""
-    with _opened(context, log, index, catalog) as parts, _leased(parts, "start"):
+    with _opened(context, log, index, catalog, metrics) as parts, _leased(parts, "start"):
         parts.backfill.records.refuse_unfinished()
+        _check_runner(parts, runner, context.args)
         record = _begin(parts, _choose(parts), shards)
         return _bring_up(parts, record, runner, context.args, json=json)
 
@@ -165,10 +201,11 @@ def resume(
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
+    metrics: MetricsOption = None,
     json: JsonOption = False,
 ) -> int:
     """Go on with what was begun, from its last checkpoint."""
-    with _opened(context, log, index) as parts, _leased(parts, "resume"):
+    with _opened(context, log, index, metrics=metrics) as parts, _leased(parts, "resume"):
         return _bring_up(parts, parts.backfill.records.unfinished(), runner, context.args, json=json)
 
 
@@ -217,10 +254,11 @@ def verify(
     fix: Annotated[bool, typer.Option("--repair", help="Write the documents that differ again, from the log.")] = False,
     log: LogOption = None,
     index: IndexOption = None,
+    metrics: MetricsOption = None,
     json: JsonOption = False,
 ) -> int:
     """Compare every document of a generation with its view recomputed from the log, by another route than it was built."""
-    with _opened(context, log, index) as parts:
+    with _opened(context, log, index, metrics=metrics) as parts:
         record = parts.backfill.records.read()
         built = record.generation if record is not None and record.phase == "built" else None
         name = generation or built or parts.index.info().generation
@@ -244,9 +282,15 @@ def verify(
 
 
 @app.command()
-def cutover(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> int:
+def cutover(
+    context: typer.Context,
+    log: LogOption = None,
+    index: IndexOption = None,
+    metrics: MetricsOption = None,
+    json: JsonOption = False,
+) -> int:
     """Bring the built generation up to date, verify it, and let searches go to it in one step."""
-    with _opened(context, log, index) as parts, _leased(parts, "cutover") as token:
+    with _opened(context, log, index, metrics=metrics) as parts, _leased(parts, "cutover") as token:
         record = parts.backfill.records.unfinished()
         if record.phase == "building":
             raise UsedWrongly(f"generation {record.generation} is not built yet: publog backfill resume")
@@ -254,13 +298,22 @@ def cutover(context: typer.Context, log: LogOption = None, index: IndexOption = 
 
 
 @app.command()
-def rollback(context: typer.Context, log: LogOption = None, index: IndexOption = None, json: JsonOption = False) -> int:
+def rollback(
+    context: typer.Context,
+    log: LogOption = None,
+    index: IndexOption = None,
+    metrics: MetricsOption = None,
+    json: JsonOption = False,
+) -> int:
     """Bring the former generation up to date, and let searches go to it again."""
-    with _opened(context, log, index) as parts, _leased(parts, "rollback") as token:
+    with _opened(context, log, index, metrics=metrics) as parts, _leased(parts, "rollback") as token:
         with line() as shown:
-            switch = parts.backfill.roll_back(
-                token, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
-            )
+
+            def follow(state: StreamProgress) -> None:
+                parts.metrics.moved("catching up", state.applied + 1, state.last + 1)
+                shown.show(f"catching up: {state.lag:,} messages behind")
+
+            switch = parts.backfill.roll_back(token, follow)
         if json:
             write_json({"current": switch.current, "former": switch.former})
         else:
@@ -343,12 +396,24 @@ def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
     return parts.backfill.begin(catalog, shards or _cores())
 
 
+def _check_runner(parts: _Parts, runner: str | None, options: list[str]) -> None:
+    """Refuse what can't be run before anything is begun."""
+    if runner is not None or options:
+        load_beam()
+        from pipeline.runners import check_runner
+
+        check_runner(runner, options, (parts.log.url, parts.index.url))
+
+
 def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> int:
     record = _build(parts, record, runner, options, json=json)
     with line() as shown:
-        through = parts.backfill.catch_up(
-            record, lambda state: shown.show(f"catching up: {state.lag:,} messages behind")
-        )
+
+        def follow(state: StreamProgress) -> None:
+            parts.metrics.moved("catching up", state.applied + 1, state.last + 1)
+            shown.show(f"catching up: {state.lag:,} messages behind")
+
+        through = parts.backfill.catch_up(record, follow)
     if json:
         write_json({**asdict(record), "applied_through": through})
     else:
@@ -366,11 +431,14 @@ def _build(parts: _Parts, record: Record, runner: str | None, options: list[str]
             if state.parts_made:
                 progress.go_on("indexing", "parts")
                 progress.show(state.parts, state.parts_made)
+                parts.metrics.moved("indexing", state.parts, state.parts_made)
             elif state.applied < state.messages:
                 progress.show(state.applied, state.messages)
+                parts.metrics.moved("reading", state.applied, state.messages)
             else:
                 progress.go_on("denormalizing", "views")
                 progress.show(state.views)
+                parts.metrics.moved("denormalizing", state.views)
 
         return parts.backfill.build(record, runner=runner, options=options, on_progress=show)
 
@@ -380,7 +448,12 @@ def _verify(parts: _Parts, name: str) -> Report:
         closing(parts.index.generation(name)) as handle,
         meter("verifying", "documents") as progress,
     ):
-        return verification.verify(parts.log, handle, parts.index.catalog(name), progress.show)
+
+        def compare(done: int, about: int) -> None:
+            progress.show(done, about)
+            parts.metrics.moved("verifying", done, about)
+
+        return verification.verify(parts.log, handle, parts.index.catalog(name), compare)
 
 
 def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
@@ -391,11 +464,13 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
 
             def follow(state: StreamProgress) -> None:
                 progress.go_on("catching up", "messages")
-                progress.show(state.applied + 1, state.offset + state.lag + 1)
+                progress.show(state.applied + 1, state.last + 1)
+                parts.metrics.moved("catching up", state.applied + 1, state.last + 1)
 
             def compare(done: int, about: int) -> None:
                 progress.go_on("verifying", "documents")
                 progress.show(done, about)
+                parts.metrics.moved("verifying", done, about)
 
             switch = parts.backfill.cut_over(
                 record, token, on_follow=follow, on_verify=compare, on_verified=reports.append

@@ -9,7 +9,7 @@ import typer
 from pipeline.progress import Progress
 from pipeline.run import run_batch
 from publog.commands import run_stream
-from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, settings_of
+from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import meter, say, warn, write_json
 
@@ -34,6 +34,7 @@ def run(
     log: LogOption = None,
     index: IndexOption = None,
     catalog: CatalogOption = None,
+    metrics: MetricsOption = None,
     json: JsonOption = False,
 ) -> int:
     """Denormalize the log into the index with Apache Beam; options that publog doesn't know go to Beam.
@@ -47,10 +48,19 @@ def run(
     settings = settings_of(context, log, index, catalog)
     if stream:
         return run_stream.run_stream(
-            settings, runner, shards, micro_batch, context.args, until_input_ends=until_input_ends, json=json
+            settings,
+            runner,
+            shards,
+            micro_batch,
+            context.args,
+            until_input_ends=until_input_ends,
+            json=json,
+            metrics=metrics,
         )
     if until_input_ends:
         raise UsedWrongly("--until-input-ends goes with --stream; a batch ends by itself")
+    if metrics is not None and _is_given(context, "metrics"):
+        raise UsedWrongly("--metrics goes with --stream; a batch ends by itself")
     if micro_batch is not None:
         raise UsedWrongly("--micro-batch goes with --stream; a batch is one")
     return _run_batch(settings, runner, shards, context.args, json=json)
@@ -94,3 +104,9 @@ def _run_batch(settings: Settings, runner: str | None, shards: int, options: lis
         if letters:
             warn(f"{letters:,} messages could not be processed: publog dead-letters list")
     return 1 if letters else 0
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line, and not in the environment only."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +33,7 @@ def run_stream(
     *,
     until_input_ends: bool,
     json: bool,
+    metrics: str | None = None,
 ) -> int:
     """Follow the log; the exit code is 0 when it was stopped, whatever it met."""
     load_beam()
@@ -40,6 +41,10 @@ def run_stream(
     from pipeline.runners import check_options
     from pipeline.stream.engine import Tuning
     from pipeline.stream.run import run_stream as follow
+    from publog.telemetry.exporter import exporting
+    from publog.telemetry.newsroom import Surroundings
+    from publog.telemetry.stream import StreamMetrics
+    from publog.telemetry.traces import tracing
 
     if (runner or "") not in HERE_NAMES:
         raise UsedWrongly(
@@ -50,13 +55,42 @@ def run_stream(
         raise UsedWrongly(
             "a stream keeps its folds in its own process, so Beam's --direct_... options mean nothing to it"
         )
-    with closing(settings.open_log()) as opened:
-        url = opened.url
+    with closing(settings.open_log()) as log:
+        url = log.url
     tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
-    with _stopped_by_signals() as stop, line() as shown:
+    with (
+        ExitStack() as opened,
+        exporting(metrics) as exported,
+        tracing("publog-stream") as traces,
+        _stopped_by_signals() as stop,
+        line() as shown,
+    ):
         if until_input_ends:
             Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
         said = _Said(settings, shown, json=json)
+        traced = None
+        if traces is not None:
+            from publog.telemetry.spans import StreamTraces
+
+            traced = StreamTraces(traces, opened.enter_context(closing(settings.open_log())))
+        told = None
+        if exported is not None:
+            told = StreamMetrics(settings.home)
+            exported.register(told)
+            exported.register(Surroundings(settings.home))
+
+        def on_follow(offset: int) -> None:
+            said.follow(offset)
+            if told is not None:
+                told.followed()
+
+        def on_progress(progress: "Progress") -> None:
+            said.progress(progress)
+            if told is not None:
+                told.progressed(progress)
+            if traced is not None:
+                traced.progressed(progress)
+
         done = follow(
             log=url,
             index=settings.index,
@@ -66,8 +100,10 @@ def run_stream(
             options=options,
             stop=stop,
             on_fill=said.fill,
-            on_follow=said.follow,
-            on_progress=said.progress,
+            on_follow=on_follow,
+            on_progress=on_progress,
+            on_apply=None if traced is None else traced.applied,
+            on_write=None if told is None else told.wrote,
         )
     said.end(done.messages, done.views, done.dead_letters, done.bounded)
     return 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from publog.options import CatalogOption, IndexOption, LogOption, settings_of
+from publog.options import CatalogOption, IndexOption, LogOption, MetricsOption, settings_of
 from publog.settings import UsedWrongly
 from publog.terminal import say
 
@@ -38,6 +38,7 @@ def serve(
     log: LogOption = None,
     index: IndexOption = None,
     catalog: CatalogOption = None,
+    metrics: MetricsOption = None,
 ) -> None:
     """Publish, search and ask why over HTTP, as a program or in a browser, until stopped (Ctrl-C, SIGTERM).
 
@@ -51,13 +52,22 @@ def serve(
     from publog.server.limits import CONNECTIONS_MAX, STOP_SECONDS_MAX
     from publog.server.listening import Protocol, Server
     from publog.server.logs import logging_lines
+    from publog.server.metrics import Metrics
     from publog.server.newsroom import Newsroom
     from publog.server.stream import StreamProcess
+    from publog.telemetry.exporter import exporting
+    from publog.telemetry.traces import tracing
 
     settings = settings_of(context, log, index, catalog)
     sys.setswitchinterval(SWITCH_SECONDS)
-    with logging_lines(), listening(host, port) as listener, closing(Newsroom(settings)) as newsroom:
-        app = build_app(newsroom, is_loopback=is_loopback(host))
+    with (
+        logging_lines(),
+        listening(host, port) as listener,
+        tracing("publog-serve") as traces,
+        closing(Newsroom(settings, traces)) as newsroom,
+    ):
+        counted = Metrics(newsroom)
+        app = build_app(newsroom, is_loopback=is_loopback(host), metrics=counted)
         server = Server(
             newsroom.watch.end,
             uvicorn.Config(
@@ -77,7 +87,8 @@ def serve(
         embedded = settings.log.startswith("sqlite:") and settings.index.startswith("tantivy:")
         # What is there by now stays: looking through it for garbage again and again would hold requests up by 30 ms.
         gc.freeze()
-        with _ended_by_signals(server), nullcontext() if no_stream or not embedded else StreamProcess(settings):
+        following = nullcontext() if no_stream or not embedded else StreamProcess(settings)
+        with _ended_by_signals(server), exporting(metrics, counted.registry), following:
             say(f"listening on {_url(listener)}; Ctrl-C stops")
             server.run(sockets=[listener])
     say("stopped", style="green")

@@ -61,13 +61,14 @@ def table(metrics: Metrics) -> list[Endpoint[Any]]:
     return [*endpoints, described, *pages.PAGES, compatible.EVERY_PATH]
 
 
-def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
+def build_app(newsroom: Newsroom, *, is_loopback: bool = True, metrics: Metrics | None = None) -> ASGIApp:
     """The application for one newsroom.
 
     Args:
         is_loopback: Whether it is reached from this machine only.
+        metrics: What it counts in; its own where none are given.
     """
-    metrics = Metrics(newsroom)
+    metrics = metrics or Metrics(newsroom)
     answering = partial(_answering, newsroom=newsroom, threads=Threads(), rates=Rates(), is_loopback=is_loopback)
     *endpoints, every_path = table(metrics)
 
@@ -86,7 +87,7 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True) -> ASGIApp:
     app = routed(endpoints, 404)
     # For another host's name there are only the APIs of others.
     elsewhere = routed([endpoint for endpoint in endpoints if endpoint.manners is not None], 421)
-    return Door(app, elsewhere, metrics, is_loopback=is_loopback)
+    return Door(app, elsewhere, metrics, newsroom.tracing, is_loopback=is_loopback)
 
 
 def _by_path(

@@ -16,6 +16,7 @@ import msgspec
 
 from assets.model import rfc3339
 from backfill.record import Records
+from publog.options import child_environment
 from publog.server.limits import BACKFILL_LINES_MAX, BACKFILL_REPORT_BYTES_MAX, BACKFILL_STOP_SECONDS_MAX
 from publog.server.problems import Problem
 from publog.settings import Settings
@@ -75,6 +76,7 @@ class BackfillWork:
                 stdin=subprocess.DEVNULL,
                 stdout=answers,
                 stderr=subprocess.PIPE,
+                env=child_environment(),
                 text=True,
                 errors="replace",
                 start_new_session=True,

@@ -19,6 +19,7 @@ from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.limits import DEPENDENTS_MAX, REHEARSED_MESSAGES_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import NotThere, Place, Problem, of_message, refused
+from publog.server.tracing import appending
 
 PARTLY: Final = 207
 """Some transactions were taken, others refused: the answer says which (RFC 4918 has the number, the body is our own)."""
@@ -138,10 +139,16 @@ def publish_text(call: Call[PublishParameters], text: bytes, received: float) ->
     """
     check_depth(text)
     parameters = call.parameters
-    work = rehearse_document if parameters.dry_run else import_document
     with call.newsroom.publishing() as gateway:
-        batch = work(gateway, text, parameters.references or None, call.kinds)
+        if parameters.dry_run:
+            batch = rehearse_document(gateway, text, parameters.references or None, call.kinds)
+        else:
+            with appending(call.newsroom.tracing) as (trace, appended):
+                batch = import_document(gateway, text, parameters.references or None, call.kinds, trace)
+                appended([batch])
     if batch.refused:
+        if not parameters.dry_run:
+            call.newsroom.published.refused(len(batch.refused))
         raise refused(_places(batch))
     return _published(call, [batch], received)
 
@@ -156,7 +163,9 @@ def _publish_lines(call: Call[PublishParameters], spool: Spool, received: float)
     references = parameters.references or None
     with call.newsroom.publishing() as gateway:
         if not parameters.dry_run:
-            batches = list(import_lines(gateway, new_lines(spool), references, call.kinds))
+            with appending(call.newsroom.tracing) as (trace, appended):
+                batches = list(import_lines(gateway, new_lines(spool), references, call.kinds, trace))
+                appended(batches)
         elif lines > REHEARSED_MESSAGES_MAX:
             detail = f"dry_run takes at most {REHEARSED_MESSAGES_MAX:,} messages at a time"
             raise Problem(422, "too-many", "There are too many messages", detail, field="dry_run")
@@ -171,6 +180,7 @@ def _published(call: Call[PublishParameters], batches: list[Batch], received: fl
     receipts = [] if is_dry else [receipt for batch in batches for receipt in batch.receipts]
     new = [receipt for batch in batches for receipt in batch.new]
     if not is_dry:
+        call.newsroom.published.published(batches, time.time() - received)
         call.newsroom.timeline.appended(((receipt.id, receipt.offset) for receipt in new), received)
     return Published(
         sum(batch.appended for batch in batches),

@@ -1,13 +1,19 @@
-"""What Prometheus reads: the requests, and how the newsroom is."""
+"""What Prometheus reads: the requests, what was published, and how the newsroom is."""
 
+import time
 from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from backfill.record import Records
 from publog.server.newsroom import Newsroom
+from publog.telemetry.exporter import registry
+from publog.telemetry.lag import LagClock
+from publog.telemetry.newsroom import Surroundings, dead_letter_metrics, gauge, index_metrics
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -17,17 +23,19 @@ class Metrics:
     """The counters of one server."""
 
     def __init__(self, newsroom: Newsroom) -> None:
-        self._registry = CollectorRegistry()
-        self._registry.register(_Standing(newsroom))
+        self.registry = registry()
+        self.registry.register(newsroom.published)
+        self.registry.register(_Standing(newsroom))
+        self.registry.register(Surroundings(newsroom.settings.home))
         self._requests = Counter(
-            "publog_http_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
+            "publog_http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
         )
         self._seconds = Histogram(
             "publog_http_request_seconds",
             "From a request's head to its answer's end.",
             ("method", "route"),
             buckets=_BUCKETS,
-            registry=self._registry,
+            registry=self.registry,
         )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -37,7 +45,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
 
 class _Standing(Collector):
@@ -45,26 +53,30 @@ class _Standing(Collector):
 
     def __init__(self, newsroom: Newsroom) -> None:
         self._newsroom = newsroom
+        self._records = Records(newsroom.settings.home)
+        self._clock = LagClock()
 
-    def describe(self) -> list[GaugeMetricFamily]:
+    def describe(self) -> list[Metric]:
         # Without this it would be asked for its values when it is registered.
         return []
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         standing = self._newsroom.standing()
-        for name, text, value in (
-            (
-                "publog_log_last_offset",
-                "The offset of the log's last message; -1 in an empty log.",
-                standing.last_offset,
-            ),
-            (
-                "publog_index_applied_through",
-                "The watermark of the index; -1 for one that was never loaded.",
-                standing.applied_through,
-            ),
-            ("publog_index_lag_messages", "Messages that the index does not reflect yet.", standing.lag),
-            ("publog_dead_letters", "Messages that could not be processed.", standing.dead_letters),
-            ("publog_held_messages", "Messages kept aside until what they refer to is published.", standing.held),
-        ):
-            yield GaugeMetricFamily(name, text, value)
+        now = time.monotonic()
+        self._clock.seen(standing.last_offset, standing.applied_through, now)
+        yield from index_metrics(
+            standing.last_offset,
+            standing.applied_through,
+            standing.lag,
+            self._clock.seconds(now),
+            standing.generation,
+        )
+        yield dead_letter_metrics(standing.dead_letters_by_code)
+        yield gauge(
+            "publog_held_messages",
+            "Messages kept aside until what they refer to is published.",
+            standing.held,
+        )
+        at_work = GaugeMetricFamily("publog_backfill_at_work", "Whether a backfill of this home is at work.")
+        at_work.add_metric([], float(self._records.is_at_work()))
+        yield at_work

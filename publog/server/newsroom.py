@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from anyio.to_thread import run_sync
 
@@ -19,10 +19,14 @@ from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from publog.keys import KEYS_FILE, Keys
 from publog.server.backfill_work import BackfillWork
 from publog.server.limits import CATCH_UP_SECONDS_MAX
+from publog.server.published import PublishMetrics
 from publog.server.session import Sessions
 from publog.server.timeline import Timeline
 from publog.server.watch import Watch
 from publog.settings import Settings
+
+if TYPE_CHECKING:
+    from publog.telemetry.spans import Tracing
 
 
 class Standing(NamedTuple):
@@ -33,8 +37,12 @@ class Standing(NamedTuple):
     """-1 for an index that was never loaded."""
     generation: str
     """Empty for an index that was never loaded."""
-    dead_letters: int
+    dead_letters_by_code: Mapping[str, int]
     held: int
+
+    @property
+    def dead_letters(self) -> int:
+        return sum(self.dead_letters_by_code.values())
 
     @property
     def lag(self) -> int:
@@ -59,13 +67,14 @@ class Reader:
 class Newsroom:
     """One home's log, index and holding."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tracing: "Tracing | None" = None) -> None:
         """A home that has no log yet gets one, with the catalog that is given or the built-in one.
 
         Raises:
             InvalidCatalog, IncompatibleSchema, UnusableLog, UnusableIndex.
         """
         self.settings = settings
+        self.tracing = tracing
         settings.home.mkdir(parents=True, exist_ok=True)
         with closing(settings.open_log(create=True)) as log:
             catalog = settings.load_catalog(log)
@@ -77,7 +86,8 @@ class Newsroom:
         # To count what is held without waiting for who publishes.
         self._held = Holding(settings.home / HELD_FILE)
         self._letters = DeadLetters(settings.home / DEAD_LETTERS_FILE)
-        self.timeline = Timeline(self.index.applied_through)
+        self.published = PublishMetrics()
+        self.timeline = Timeline(self.index.applied_through, self.published.found)
         self.watch = Watch(self.index.applied_through)
         self.backfill = BackfillWork(settings)
         self.sessions = Sessions()
@@ -132,7 +142,7 @@ class Newsroom:
         last = self.last_offset()
         info = self.index.info()
         with self._looking:
-            letters = sum(self._letters.counts().values())
+            letters = self._letters.counts()
             held = self._held.count()
         return Standing(last, info.applied_through, info.generation, letters, held)
 

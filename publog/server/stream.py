@@ -9,6 +9,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import IO, Final, Self
 
+from publog.options import child_environment
 from publog.server.limits import (
     STREAM_BACKOFF_SECONDS,
     STREAM_BACKOFF_SECONDS_MAX,
@@ -64,6 +65,7 @@ class StreamProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            env=child_environment(),
             start_new_session=True,
         ) as process:
             assert process.stdin is not None

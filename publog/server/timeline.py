@@ -30,8 +30,10 @@ class Times(msgspec.Struct):
 class Timeline:
     """The times of the latest messages. Looks at the index only while there is something to wait for."""
 
-    def __init__(self, applied_through: Callable[[], int]) -> None:
+    def __init__(self, applied_through: Callable[[], int], on_searchable: Callable[[float], None]) -> None:
+        """`on_searchable` is told how many seconds a message took from its arrival."""
         self._applied_through = applied_through
+        self._on_searchable = on_searchable
         self._times: OrderedDict[str, Times] = OrderedDict()
         self._waiting: list[Times] = []
         self._changed = Condition()
@@ -78,6 +80,7 @@ class Timeline:
                 for times in self._waiting:
                     if times.offset <= applied:
                         times.searchable = now
+                        self._on_searchable(now - times.received)
                 self._waiting = [times for times in self._waiting if times.searchable is None]
                 if applied > seen:
                     seen, moved = applied, time.monotonic()

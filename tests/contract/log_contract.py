@@ -28,12 +28,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from assets.errors import InvalidMessage, LogBusy, UnusableLog
 from assets.limits import READ_MESSAGES
 from assets.log import Log, open_log
-from assets.model import Entry, Draft, Message, Receipt, Transaction
+from assets.model import Draft, Entry, Message, Receipt, TraceContext, Transaction
 from tests.contract.log_writer import TIME, Abandon, check_transactions, say, wire, write_blocks
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("PUBLOG_SEED") or random.randrange(2**32))
 
+PARENT = "00-" + "a" * 32 + "-" + "c" * 16 + "-01"
 ARTICLE, IMAGE = "nyt://article/1", "nyt://image/1"
 
 Open = Callable[..., Log]
@@ -218,6 +219,32 @@ class LogContract:
         assert [log.offset_at(time) for time in (49, 50)] == [4, later.offset]
 
     # ------------------------------------------------------------------------------------------------------- look-ups
+
+    def test_a_message_carries_the_trace_it_was_published_in(self, log: Log, open_: Open) -> None:
+        log.register_schema("article", '"string"')
+        traces = TraceContext(PARENT, "vendor=1"), TraceContext(PARENT.replace("a", "b"))
+        (first,) = append(log, *alone(draft("untraced")))
+        assert log.traces(0, first.offset) == {}
+        with log.writing():
+            one = log.append(alone(draft("a"), draft("b", value=None)), traces[0])
+            two = log.append([Transaction("tx", [draft("c"), draft("d")])], traces[1])
+        (last,) = append(log, *alone(draft("untraced too")))
+        expected = {
+            receipt.offset: trace for receipts, trace in zip((one, two), traces, strict=True) for receipt in receipts
+        }
+        other = open_()
+        assert other.traces(0, last.offset) == expected
+        assert other.traces(one[1].offset, two[0].offset) == {one[1].offset: traces[0], two[0].offset: traces[1]}
+        # It is no part of a message, and nothing else of the log is another for it.
+        assert [message.id for message in other.read()] == ["untraced", "a", "b", "c", "d", "untraced too"]
+        assert other.verify() == []
+
+    def test_a_trace_goes_with_its_abandoned_message(self, log: Log, open_: Open) -> None:
+        with suppress(Abandon), log.writing():
+            log.append(alone(draft("a")), TraceContext(PARENT))
+            raise Abandon
+        (receipt,) = append(log, *alone(draft("b")))
+        assert open_().traces(0, receipt.offset) == {}
 
     def test_what_is_in_the_log_is_found(self, log: Log) -> None:
         append(

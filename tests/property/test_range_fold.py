@@ -107,7 +107,10 @@ def test_the_checksum_is_zlibs(data: bytes) -> None:
     assert native.crc32(data) == crc32(data)
 
 
-@given(st.from_regex(r"[a-z0-9+.\-A ]{0,4}:?/{0,3}[A-Za-z_0-9]{0,4}/?[ -~\n]{0,8}é?", fullmatch=True) | st.text(max_size=20))
+@given(
+    st.from_regex(r"[a-z0-9+.\-A ]{0,4}:?/{0,3}[A-Za-z_0-9]{0,4}/?[ -~\n]{0,8}é?", fullmatch=True)
+    | st.text(max_size=20)
+)
 @example("nyt://article/" + "x" * URI_ID_CHARACTERS_MAX)
 @example("nyt://article/" + "x" * (URI_ID_CHARACTERS_MAX + 1))
 def test_a_uri_is_what_the_model_says(uri: str) -> None:

@@ -111,7 +111,6 @@ def test_prometheus_reads_requests_and_how_the_newsroom_is(indexed: TestClient) 
         "publog_log_last_offset 7.0",
         "publog_index_applied_through 7.0",
         "publog_index_lag_messages 0.0",
-        "publog_dead_letters 0.0",
         "publog_held_messages 0.0",
     ):
         assert line in text
