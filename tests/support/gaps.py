@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from assets.log.memory import MemoryLog
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, TraceContext, Transaction
+from assets.model import NEVER, Entry, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
-Entry = TypeVar("Entry", Message, Receipt)
+Moved = TypeVar("Moved", Message, Receipt)
 
 STEP = 3
 FIRST = 2
@@ -52,6 +52,9 @@ class GappyLog:
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         return map(_moved, self._log.read(*_range(start, last)))
 
+    def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
+        return (Entry(message.offset, message.uri, message.value) for message in self.read(start, last))
+
     def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
         first, end = _range(start, last)
         return {offset_of(number): trace for number, trace in self._log.traces(first, end or 0).items()}
@@ -89,7 +92,7 @@ def offset_of(number: int) -> int:
     return NEVER if number == NEVER else number * STEP + FIRST
 
 
-def _moved(entry: Entry) -> Entry:
+def _moved(entry: Moved) -> Moved:
     return entry._replace(offset=offset_of(entry.offset))
 
 
