@@ -1,5 +1,6 @@
 """`publog backfill`: rebuild the index from the first message beside the live one, verify it, and swap it in."""
 
+import logging
 import os
 import platform
 import time
@@ -45,6 +46,8 @@ class _Group(TyperGroup):
             ctx._protected_args, ctx.args = [], [*ctx._protected_args, *ctx.args]  # noqa: SLF001
         return ctx.args
 
+
+_log: Final = logging.getLogger("publog.backfill")
 
 app = typer.Typer(
     cls=_Group,
@@ -314,6 +317,7 @@ def rollback(
                 shown.show(f"catching up: {state.lag:,} messages behind")
 
             switch = parts.backfill.roll_back(token, follow)
+        _log.info("rolled back", extra={"current": switch.current, "former": switch.former})
         if json:
             write_json({"current": switch.current, "former": switch.former})
         else:
@@ -393,7 +397,9 @@ def _choose(parts: _Parts) -> Catalog:
 
 
 def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
-    return parts.backfill.begin(catalog, shards or _cores())
+    record = parts.backfill.begin(catalog, shards or _cores())
+    _log.info("begun", extra=asdict(record))
+    return record
 
 
 def _check_runner(parts: _Parts, runner: str | None, options: list[str]) -> None:
@@ -440,7 +446,9 @@ def _build(parts: _Parts, record: Record, runner: str | None, options: list[str]
                 progress.show(state.views)
                 parts.metrics.moved("denormalizing", state.views)
 
-        return parts.backfill.build(record, runner=runner, options=options, on_progress=show)
+        built = parts.backfill.build(record, runner=runner, options=options, on_progress=show)
+    _log.info("built", extra={"generation": built.generation, "last": built.last})
+    return built
 
 
 def _verify(parts: _Parts, name: str) -> Report:
@@ -472,12 +480,16 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
                 progress.show(done, about)
                 parts.metrics.moved("verifying", done, about)
 
-            switch = parts.backfill.cut_over(
-                record, token, on_follow=follow, on_verify=compare, on_verified=reports.append
-            )
+            def verified(report: Report) -> None:
+                reports.append(report)
+                told = {"passed": report.passed, "expected": report.expected, "different": report.different}
+                _log.info("verified", extra={"generation": report.generation, "offset": report.watermark, **told})
+
+            switch = parts.backfill.cut_over(record, token, on_follow=follow, on_verify=compare, on_verified=verified)
     finally:
         for report in [] if json else reports:
             say(verification.as_text(report))
+    _log.info("switched", extra={"current": switch.current, "former": switch.former, "through": switch.through})
     if json:
         write_json({"current": switch.current, "former": switch.former, "seconds": time.monotonic() - started})
     else:

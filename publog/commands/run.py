@@ -1,8 +1,9 @@
 """`publog run`: the Beam pipeline from the log into the index."""
 
+import logging
 from contextlib import closing
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,6 +13,8 @@ from publog.commands import run_stream
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import meter, say, warn, write_json
+
+_log: Final = logging.getLogger("publog.batch")
 
 
 def run(
@@ -87,6 +90,14 @@ def _run_batch(settings: Settings, runner: str | None, shards: int, options: lis
             on_progress=show,
         )
     letters = manifest.dead_letters()
+    told = {
+        "log": settings.log,
+        "index": settings.index,
+        "offset": manifest.last,
+        "views": manifest.total("live") + manifest.total("gone"),
+        "dead_letters": letters,
+    }
+    _log.info("batch done", extra=told)
     if json:
         write_json({**asdict(manifest), "dead_letters": letters})
     else:
