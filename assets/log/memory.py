@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from assets.errors import InvalidMessage, LogBusy, UnusableLog
 from assets.limits import LOG_PROBLEMS_MAX, WRITER_WAIT_SECONDS_MAX
 from assets.log.checks import problems_in
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, TraceContext, Transaction
+from assets.model import NEVER, Entry, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
 
 class _Store:
@@ -98,6 +98,9 @@ class MemoryLog:
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset() if last is None else min(last, self.last_offset())
         return map(self._store.messages.__getitem__, range(max(start, 0), end + 1))
+
+    def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
+        return (Entry(message.offset, message.uri, message.value) for message in self.read(start, last))
 
     def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
         with self._store.grown:

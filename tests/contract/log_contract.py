@@ -28,7 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from assets.errors import InvalidMessage, LogBusy, UnusableLog
 from assets.limits import READ_MESSAGES
 from assets.log import Log, open_log
-from assets.model import Draft, Message, Receipt, TraceContext, Transaction
+from assets.model import Draft, Entry, Message, Receipt, TraceContext, Transaction
 from tests.contract.log_writer import TIME, Abandon, check_transactions, say, wire, write_blocks
 
 ROOT = Path(__file__).parents[2]
@@ -592,7 +592,9 @@ class Machine(RuleBasedStateMachine):
     @rule(start=numbers, last=st.none() | numbers)
     def read(self, start: int, last: int | None) -> None:
         end = math.inf if last is None else last
-        assert list(self.other.read(start, last)) == [entry for entry in self.messages if start <= entry.offset <= end]
+        expected = [entry for entry in self.messages if start <= entry.offset <= end]
+        assert list(self.other.read(start, last)) == expected
+        assert list(self.other.entries(start, last)) == [Entry(one.offset, one.uri, one.value) for one in expected]
 
     @rule(uri=uris, last=st.none() | numbers)
     def history(self, uri: str, last: int | None) -> None:

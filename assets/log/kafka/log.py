@@ -32,7 +32,7 @@ from assets.log.kafka.records import (
 )
 from assets.log.kafka.topics import open_topics
 from assets.log.kafka.writer import Undecided, acquire_writer, release_writer
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, TraceContext, Transaction
+from assets.model import NEVER, Entry, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
 
 class KafkaLog:
@@ -113,6 +113,9 @@ class KafkaLog:
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset()
         return self._read(max(start, 0), end if last is None else min(last, end))
+
+    def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
+        return (Entry(message.offset, message.uri, message.value) for message in self.read(start, last))
 
     def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
         found: dict[int, TraceContext] = {}
