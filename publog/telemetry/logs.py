@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Generator, Mapping, MutableMapping
 from contextlib import contextmanager
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import orjson
 import structlog
@@ -36,7 +36,7 @@ def form_of(environment: Mapping[str, str] = os.environ) -> Form | None:
     form = environment.get(SETTING) or None
     if form not in ("json", "text", None):
         raise UsedWrongly(f"{SETTING}={form}: it is json, or text")
-    return cast("Form | None", form)
+    return form
 
 
 @contextmanager
