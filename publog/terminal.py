@@ -14,6 +14,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from assets.log.port import Log
+
 out: Final = Console(highlight=False, soft_wrap=True)
 err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -64,6 +66,11 @@ def fail(text: str) -> None:
         return
     err.print("error: ", style="bold red", end="", markup=False)
     err.print(text, markup=False)
+
+
+def unit_of_offsets(log: Log) -> str:
+    """What differences of a log's offsets count."""
+    return "messages" if log.contiguous else "offsets"
 
 
 def write_lines(lines: Iterable[bytes]) -> None:

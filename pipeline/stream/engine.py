@@ -43,7 +43,7 @@ class Done:
     """What a stream did since it was started."""
 
     messages: int = 0
-    """Applied, by the shard that is furthest behind."""
+    """Applied, by the shard that was furthest behind at the start."""
     read_again: int = 0
     """Messages that the index had, applied to make a state again."""
     views: int = 0
@@ -143,6 +143,8 @@ class Stream:
                     self._target.applied_through,
                 )
                 self._shards.append(opened.enter_context(closing(shard)))
+            # The last of them: what it has applied, all have.
+            self._counted = min(reversed(self._shards), key=lambda shard: shard.fold.watermark)
             self._opened = opened.pop_all()
 
     # ---------------------------------------------------------------------------------------------- for the source
@@ -224,22 +226,29 @@ class Stream:
         self._look_around()
         if self._switched:
             return
-        before = self.position
-        if end > shard.fold.watermark:
-            first = shard.fold.watermark + 1
-            shard.apply(self._log.read(first, end))
-            if self._on_apply is not None:
-                self._on_apply(first, end)
+        # What the index had, and what it had not.
+        again = self._apply(shard, min(end, self._opened_at))
+        applied = self._apply(shard, end)
         views = shard.fold.emit_fresh()
         ended = False
         while not ended:
             taken, ended = _take(views)
             self._write(shard, taken)
         shard.save()
-        again = max(min(self.position, self._opened_at) - before, 0)
-        self.done.read_again += again
-        self.done.messages += self.position - before - again
+        if shard is self._counted:
+            self.done.read_again += again
+            self.done.messages += applied
         self._report()
+
+    def _apply(self, shard: StreamShard, last: int) -> int:
+        """Bring a shard up to an offset; how many messages that were."""
+        start = shard.fold.watermark + 1
+        if last < start:
+            return 0
+        count = shard.apply(self._log.read(start, last))
+        if self._on_apply is not None:
+            self._on_apply(start, last)
+        return count
 
     def _work_off(self, shard: StreamShard, end: int) -> None:
         """At least some of what waits, and all of it while no fresh edit comes."""

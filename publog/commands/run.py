@@ -12,7 +12,7 @@ from pipeline.run import run_batch
 from publog.commands import run_stream
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
 from publog.settings import Settings, UsedWrongly
-from publog.terminal import meter, say, warn, write_json
+from publog.terminal import meter, say, unit_of_offsets, warn, write_json
 
 _log: Final = logging.getLogger("publog.batch")
 
@@ -72,12 +72,12 @@ def run(
 def _run_batch(settings: Settings, runner: str | None, shards: int, options: list[str], *, json: bool) -> int:
     with closing(settings.open_log()) as opened:
         chosen = settings.load_catalog(opened)
-        messages = opened.last_offset() + 1
-        url = opened.url
-    with meter("denormalizing", "messages", messages) as progress:
+        end = opened.last_offset() + 1
+        url, unit = opened.url, unit_of_offsets(opened)
+    with meter("denormalizing", unit, end) as progress:
 
         def show(state: Progress) -> None:
-            progress.show(state.applied, state.messages, f", {state.views:,} views" if state.views else "")
+            progress.show(state.applied, state.offsets, f", {state.views:,} views" if state.views else "")
 
         manifest = run_batch(
             log=url,
@@ -102,7 +102,7 @@ def _run_batch(settings: Settings, runner: str | None, shards: int, options: lis
         write_json({**asdict(manifest), "dead_letters": letters})
     else:
         say(
-            f"{messages:,} messages, {manifest.total('live'):,} live views and {manifest.total('gone'):,} gone, "
+            f"{manifest.messages():,} messages, {manifest.total('live'):,} live views and {manifest.total('gone'):,} gone, "
             f"{manifest.bytes() / 1e6:,.1f} MB into {settings.index}",
             style="green",
         )
