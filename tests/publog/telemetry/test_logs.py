@@ -2,10 +2,8 @@
 
 import json
 import logging
-import os
-import pty
+import re
 import signal
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -14,15 +12,15 @@ import pytest
 
 from assets.log import open_log
 from assets.model import Draft, Transaction
+from publog.server.logs import logging_lines
 from publog.settings import UsedWrongly
 from publog.telemetry.logs import READY_LINE, Formatter, form_of
 from tests.support.newsroom import (
     Json,
+    Shell,
     article,
     byline,
-    command,
     process,
-    quiet_environment,
     run_process,
     write_catalog,
     write_lines,
@@ -60,12 +58,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_a_batch_a_stream_and_a_backfill_tell_events(folder: Path) -> None:
+def test_a_batch_and_a_backfill_tell_events(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Shell(folder, capsys, monkeypatch)
+    monkeypatch.setenv("PUBLOG_LOGS", "json")
+
     def told(*arguments: Json, code: int = 0) -> list[Json]:
-        ran = run_process(*arguments, folder=folder, PUBLOG_LOGS="json")
-        assert ran.code == code, ran
-        assert SECRET not in ran.err
-        return events(ran.err)
+        err = shell(*arguments, code=code).err
+        assert SECRET not in err
+        return events(err)
 
     assert of(told("run", "--batch", code=1), "batch done")["offset"] == 2
     backfill = told("backfill", "--json")
@@ -116,31 +118,15 @@ def test_a_server_tells_requests_and_what_was_published_and_no_payload_and_no_ke
     assert {"publog.stream", "publog.access", "publog.publish"} <= {event["logger"] for event in found}
 
 
-def test_on_a_terminal_events_are_for_people(tmp_path: Path) -> None:
-    write_catalog(tmp_path / "catalog")
-    master, slave = pty.openpty()
-    try:
-        server = subprocess.Popen(
-            command("serve", "--port", 0, "--no-stream", "--catalog", "catalog"),
-            cwd=tmp_path,
-            env={**quiet_environment(), "NO_COLOR": "1"},
-            stdout=subprocess.PIPE,
-            stderr=slave,
-            text=True,
-        )
-        assert server.stdout is not None
-        url = server.stdout.readline().split()[2].rstrip(";")
-        assert httpx2.get(f"{url}/healthz").status_code == 200
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=60)
-        assert server.returncode == 0
-        text = os.read(master, 65_536).decode()
-    finally:
-        os.close(slave)
-        os.close(master)
-    assert "request" in text
-    assert "{" not in text
-    assert "/healthz" in text
+def test_on_a_terminal_events_are_for_people(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with logging_lines() as form:
+        logging.getLogger("publog.access").info("request", extra={"route": "/healthz", "status": 200})
+    assert form == "text"
+    text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().err)
+    assert re.search(r"request +.*route=/healthz status=200", text), text
 
 
 def test_an_error_is_an_event_too(tmp_path: Path) -> None:
