@@ -122,6 +122,10 @@ class Manifest:
                     sums[state] += count
         return views
 
+    def messages(self) -> int:
+        """Messages of the log: each shard reads all of them."""
+        return max((shard.messages for shard in self.shards), default=0)
+
     def total(self, state: State) -> int:
         """Views of all kinds in a state."""
         return sum(shard.total(state) for shard in self.shards)

@@ -34,6 +34,8 @@ class Checkpoint:
     """What a shard has done for good: whole parts."""
 
     parts: int = 0
+    messages: int = 0
+    """Read from the log."""
     behind: str | None = None
     """The root whose views end the last part."""
     views: dict[str, dict[State, int]] = field(default_factory=dict[str, dict[State, int]])
@@ -63,10 +65,13 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
                 range_fold(plan, codec, shard=shard, contiguous=log.contiguous, memory_max=memory_max)
             ) as fold:
                 entries = log.entries(0, block.last)
-                before = NEVER - 1
+                before, done.messages = NEVER - 1, 0
                 while fold.watermark > before:
                     before = fold.watermark
-                    fold.apply(islice(entries, STEP_MESSAGES))
+                    # Offsets may have gaps: what is read is counted.
+                    step = list(islice(entries, STEP_MESSAGES))
+                    done.messages += len(step)
+                    fold.apply(step)
                     _report(job.place.progress(block.shard), fold.watermark, done.total())
                 _write_parts(job, block.shard, fold, done)
     letters = {
@@ -74,7 +79,7 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
         for number in range(done.parts)
         for letter in parse_letters(job.place.letters(block.shard, number))
     }
-    return ShardResult(block.shard, block.last + 1, done.views, done.bytes, len(letters), done.bounded, done.parts)
+    return ShardResult(block.shard, done.messages, done.views, done.bytes, len(letters), done.bounded, done.parts)
 
 
 def _write_parts(job: Job, shard: int, fold: RangeFold, done: Checkpoint) -> None:

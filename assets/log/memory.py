@@ -95,6 +95,10 @@ class MemoryLog:
     def last_offset(self) -> int:
         return len(self._store.messages) - 1
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        end = self.last_offset()
+        return max((end if last is None else min(last, end)) - max(start, 0) + 1, 0)
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset() if last is None else min(last, self.last_offset())
         return map(self._store.messages.__getitem__, range(max(start, 0), end + 1))

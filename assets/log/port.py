@@ -64,10 +64,15 @@ class Log(Protocol):
         """The offset of the last message, -1 in an empty log."""
         ...
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        """How many messages `read` gives from `start` to `last`: where offsets have gaps, no difference of two says so."""
+        ...
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         """Messages from offset `start` to offset `last`, both included, or to the log's end as of this call.
 
-        Only what is committed, even inside `writing()`; so do `entries`, `traces`, `history`, `offset_at` and `last_offset`.
+        Only what is committed, even inside `writing()`; so do `count`, `entries`, `traces`, `history`, `offset_at` and
+        `last_offset`.
         """
         ...
 

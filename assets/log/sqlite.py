@@ -140,6 +140,10 @@ class SqliteLog:
         with self._explained():
             return _number(self._reader, _LAST)
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        end = self.last_offset()
+        return max((end if last is None else min(last, end)) - max(start, 0) + 1, 0)
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset()
         return self._read(max(start, 0), end if last is None else min(last, end))

@@ -3,13 +3,14 @@
 It lives in this process, whatever Beam does around it: a new Beam pipeline finds the folds as the former one left them.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from assets.catalog import Catalog
 from assets.collector import paused_collector
@@ -34,13 +35,15 @@ from pipeline.stream.state import Header
 from pipeline.stream.states import discard, held, state_file, sweep
 from pipeline.stream.target import Target
 
+_log: Final = logging.getLogger("publog.stream")
+
 
 @dataclass
 class Done:
     """What a stream did since it was started."""
 
     messages: int = 0
-    """Applied, by the shard that is furthest behind."""
+    """Applied, by the shard that was furthest behind at the start."""
     read_again: int = 0
     """Messages that the index had, applied to make a state again."""
     views: int = 0
@@ -140,6 +143,8 @@ class Stream:
                     self._target.applied_through,
                 )
                 self._shards.append(opened.enter_context(closing(shard)))
+            # The last of them: what it has applied, all have.
+            self._counted = min(reversed(self._shards), key=lambda shard: shard.fold.watermark)
             self._opened = opened.pop_all()
 
     # ---------------------------------------------------------------------------------------------- for the source
@@ -221,22 +226,29 @@ class Stream:
         self._look_around()
         if self._switched:
             return
-        before = self.position
-        if end > shard.fold.watermark:
-            first = shard.fold.watermark + 1
-            shard.apply(self._log.read(first, end))
-            if self._on_apply is not None:
-                self._on_apply(first, end)
+        # What the index had, and what it had not.
+        again = self._apply(shard, min(end, self._opened_at))
+        applied = self._apply(shard, end)
         views = shard.fold.emit_fresh()
         ended = False
         while not ended:
             taken, ended = _take(views)
             self._write(shard, taken)
         shard.save()
-        again = max(min(self.position, self._opened_at) - before, 0)
-        self.done.read_again += again
-        self.done.messages += self.position - before - again
+        if shard is self._counted:
+            self.done.read_again += again
+            self.done.messages += applied
         self._report()
+
+    def _apply(self, shard: StreamShard, last: int) -> int:
+        """Bring a shard up to an offset; how many messages that were."""
+        start = shard.fold.watermark + 1
+        if last < start:
+            return 0
+        count = shard.apply(self._log.read(start, last))
+        if self._on_apply is not None:
+            self._on_apply(start, last)
+        return count
 
     def _work_off(self, shard: StreamShard, end: int) -> None:
         """At least some of what waits, and all of it while no fresh edit comes."""
@@ -254,6 +266,8 @@ class Stream:
         if shard.fold.dead_letters:
             # Before the commit that passes them: they may be told too early, never be forgotten.
             self._letters.add(shard.fold.dead_letters)
+            for letter in shard.fold.dead_letters:
+                _log.info("dead letter", extra={"offset": letter.offset, "uri": letter.uri, "code": letter.code})
             self.done.dead_letters += len(shard.fold.dead_letters)
             shard.fold.dead_letters.clear()
         through = min(shard.fold.emitted_through for shard in self._shards)

@@ -1,8 +1,9 @@
 """`publog run`: the Beam pipeline from the log into the index."""
 
+import logging
 from contextlib import closing
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,7 +12,9 @@ from pipeline.run import run_batch
 from publog.commands import run_stream
 from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MemoryOption, MetricsOption, settings_of
 from publog.settings import Settings, UsedWrongly
-from publog.terminal import meter, say, warn, write_json
+from publog.terminal import meter, say, unit_of_offsets, warn, write_json
+
+_log: Final = logging.getLogger("publog.batch")
 
 
 def run(
@@ -74,12 +77,12 @@ def _run_batch(
 ) -> int:
     with closing(settings.open_log()) as opened:
         chosen = settings.load_catalog(opened)
-        messages = opened.last_offset() + 1
-        url = opened.url
-    with meter("denormalizing", "messages", messages) as progress:
+        end = opened.last_offset() + 1
+        url, unit = opened.url, unit_of_offsets(opened)
+    with meter("denormalizing", unit, end) as progress:
 
         def show(state: Progress) -> None:
-            progress.show(state.applied, state.messages, f", {state.views:,} views" if state.views else "")
+            progress.show(state.applied, state.offsets, f", {state.views:,} views" if state.views else "")
 
         manifest = run_batch(
             log=url,
@@ -93,11 +96,19 @@ def _run_batch(
             on_progress=show,
         )
     letters = manifest.dead_letters()
+    told = {
+        "log": settings.log,
+        "index": settings.index,
+        "offset": manifest.last,
+        "views": manifest.total("live") + manifest.total("gone"),
+        "dead_letters": letters,
+    }
+    _log.info("batch done", extra=told)
     if json:
         write_json({**asdict(manifest), "dead_letters": letters})
     else:
         say(
-            f"{messages:,} messages, {manifest.total('live'):,} live views and {manifest.total('gone'):,} gone, "
+            f"{manifest.messages():,} messages, {manifest.total('live'):,} live views and {manifest.total('gone'):,} gone, "
             f"{manifest.bytes() / 1e6:,.1f} MB into {settings.index}",
             style="green",
         )

@@ -110,6 +110,10 @@ class KafkaLog:
     def last_offset(self) -> int:
         return self._messages.last()
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        index, end = self._synced(), self.last_offset()
+        return index.count(max(start, 0), end if last is None else min(last, end))
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset()
         return self._read(max(start, 0), end if last is None else min(last, end))
@@ -211,8 +215,8 @@ class KafkaLog:
                     yield message
 
             yield from problems_in(counted(), kinds)
-            if index.count(last) != count:
-                yield f"the index beside the log has {index.count(last)} of {count} messages; remove {self._path}."
+            if {index.count(0, last), index.found(last)} != {count}:
+                yield f"the index beside the log has {index.found(last)} of {count} messages; remove {self._path}."
         except AssetsError as error:
             yield f"{error}."
 
