@@ -7,10 +7,10 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from assets.codec import COMPILED
-from denormalizer.range_fold import COMPILED as FOLD_COMPILED
 from assets.holding import HELD_FILE, Holding
 from assets.log.port import Log
 from backfill.verify import as_text, verify
+from denormalizer.range_fold import COMPILED as FOLD_COMPILED
 from indexers import open_index
 from indexers.errors import IndexersError
 from indexers.port import IndexInfo
