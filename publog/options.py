@@ -64,7 +64,7 @@ def parse_size(text: str) -> int:
 
 
 MemoryOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--memory",
         metavar="SIZE",

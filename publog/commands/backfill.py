@@ -135,7 +135,7 @@ def _behind_others() -> Generator[None]:
 def backfill(
     context: typer.Context,
     shards: ShardsOption = None,
-    memory: MemoryOption = 0,
+    memory: MemoryOption = None,
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
@@ -150,7 +150,7 @@ def backfill(
     Example: `publog backfill --catalog new-catalog`
     """
     if context.invoked_subcommand is not None:
-        if json or memory or any(option is not None for option in (shards, runner, log, index, catalog)):
+        if json or any(option is not None for option in (shards, memory, runner, log, index, catalog)):
             # Each subcommand reads its own: these would be forgotten without a word.
             raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
@@ -192,7 +192,7 @@ def plan(
 def start(
     context: typer.Context,
     shards: ShardsOption = None,
-    memory: MemoryOption = 0,
+    memory: MemoryOption = None,
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
@@ -408,8 +408,8 @@ def _choose(parts: _Parts) -> Catalog:
     return parts.settings.load_catalog(parts.log)
 
 
-def _begin(parts: _Parts, catalog: Catalog, shards: int | None, memory: int) -> Record:
-    record = parts.backfill.begin(catalog, shards or _cores(), memory=memory)
+def _begin(parts: _Parts, catalog: Catalog, shards: int | None, memory: int | None) -> Record:
+    record = parts.backfill.begin(catalog, shards or _cores(), memory=memory or 0)
     _log.info("begun", extra=asdict(record))
     return record
 

@@ -27,7 +27,7 @@ def run(
     shards: Annotated[
         int, typer.Option(metavar="N", min=1, help="Parts of the work; in a batch, processes side by side.")
     ] = 1,
-    memory: MemoryOption = 0,
+    memory: MemoryOption = None,
     micro_batch: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="With --stream: messages at a time, where it has to catch up."),
@@ -51,7 +51,7 @@ def run(
         raise UsedWrongly("say what to run: publog run --batch, or publog run --stream")
     settings = settings_of(context, log, index, catalog)
     if stream:
-        if memory:
+        if memory is not None:
             raise UsedWrongly("--memory goes with --batch; a stream keeps its assets in memory")
         return run_stream.run_stream(
             settings,
@@ -69,7 +69,7 @@ def run(
         raise UsedWrongly("--metrics goes with --stream; a batch ends by itself")
     if micro_batch is not None:
         raise UsedWrongly("--micro-batch goes with --stream; a batch is one")
-    return _run_batch(settings, runner, shards, memory, context.args, json=json)
+    return _run_batch(settings, runner, shards, memory or 0, context.args, json=json)
 
 
 def _run_batch(
