@@ -251,7 +251,6 @@ WRONG = [
     ("run --batch --nope 1", 2, "--nope 1: neither publog nor Beam knows this option; see publog run --help"),
     ("run --batch --direct_num_workers=x", 2, "argument --direct_num_workers: invalid int value: 'x'"),
     ("run --batch --runner Nope", 2, "Unexpected pipeline runner: Nope."),
-    ("run --batch --memory 12", 2, "'12' is no size; write it like 1GiB or 500MB"),
     ("run --stream --memory 1GiB", 2, "--memory goes with --batch"),
     ("run --batch --index nope:views", 2, "nope:views: there is no kind of index called 'nope'."),
     ("run --batch --index views", 2, "views: this is no index's URL."),
