@@ -254,7 +254,7 @@ WRONG = [
     ("run --stream --memory 1GiB", 2, "--memory goes with --batch"),
     ("run --batch --index nope:views", 2, "nope:views: there is no kind of index called 'nope'."),
     ("run --batch --index views", 2, "views: this is no index's URL."),
-    ("run --batch --index http://127.0.0.1:9/x", 2, "http://127.0.0.1:9/x: "),
+    ("run --batch --index http://127.0.0.1:9/x", 1, "http://127.0.0.1:9/x could not be used: "),
     ("run --batch --index jsonl:no/where/views", 1, "no/where/views: nothing can be written there"),
     ("run --batch --shards 2 --index jsonl:no/where/views", 1, "no/where/views: nothing can be written there"),
     ("publish - -", 2, "-: standard input can be read once"),
