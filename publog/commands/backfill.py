@@ -27,7 +27,15 @@ from indexers.errors import NoIndex
 from pipeline.beam_loading import load_beam
 from pipeline.progress import Progress as BuildProgress
 from pipeline.stream.engine import Progress as StreamProgress
-from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
+from publog.options import (
+    CatalogOption,
+    IndexOption,
+    JsonOption,
+    LogOption,
+    MemoryOption,
+    MetricsOption,
+    settings_of,
+)
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import line, meter, say, unit_of_offsets, write_json
 
@@ -127,6 +135,7 @@ def _behind_others() -> Generator[None]:
 def backfill(
     context: typer.Context,
     shards: ShardsOption = None,
+    memory: MemoryOption = None,
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
@@ -141,7 +150,7 @@ def backfill(
     Example: `publog backfill --catalog new-catalog`
     """
     if context.invoked_subcommand is not None:
-        if json or any(option is not None for option in (shards, runner, log, index, catalog)):
+        if json or any(option is not None for option in (shards, memory, runner, log, index, catalog)):
             # Each subcommand reads its own: these would be forgotten without a word.
             raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
@@ -152,7 +161,7 @@ def backfill(
             chosen = _choose(parts)
             if not json:
                 _tell_plan(parts, chosen, shards or _cores())
-            record = _begin(parts, chosen, shards)
+            record = _begin(parts, chosen, shards, memory)
         elif (catalog or context.find_root().obj.flags.catalog) is not None:
             _check_same(parts, record, parts.settings.load_catalog(parts.log))
         record = _build(parts, record, runner, context.args, json=json)
@@ -183,6 +192,7 @@ def plan(
 def start(
     context: typer.Context,
     shards: ShardsOption = None,
+    memory: MemoryOption = None,
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
@@ -194,7 +204,7 @@ def start(
     with _opened(context, log, index, catalog, metrics) as parts, _leased(parts, "start"):
         parts.backfill.records.refuse_unfinished()
         _check_runner(parts, runner, context.args)
-        record = _begin(parts, _choose(parts), shards)
+        record = _begin(parts, _choose(parts), shards, memory)
         return _bring_up(parts, record, runner, context.args, json=json)
 
 
@@ -398,8 +408,8 @@ def _choose(parts: _Parts) -> Catalog:
     return parts.settings.load_catalog(parts.log)
 
 
-def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
-    record = parts.backfill.begin(catalog, shards or _cores())
+def _begin(parts: _Parts, catalog: Catalog, shards: int | None, memory: int | None) -> Record:
+    record = parts.backfill.begin(catalog, shards or _cores(), memory=memory or 0)
     _log.info("begun", extra=asdict(record))
     return record
 
