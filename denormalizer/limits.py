@@ -20,7 +20,7 @@ SUBTREES_KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
 AS_OF_ASSETS_MAX: Final = 10_000
 """Assets kept by what computes views one by one at a watermark; when there are more, all are read again."""
 
-KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
+KEPT_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of rendered assets and expanded subtrees that the compiled fold keeps of one view for the next."""
 
 EMITTED_BYTES_MAX: Final = 1024 * 1024

@@ -611,7 +611,7 @@ cdef class Core:
             + self.count * sizeof(Asset)
             + self.uris.length
             + self.slots_count * sizeof(int32_t)
-            + self.kept_max
+            + 2 * self.kept_max
         )
 
     cdef bint reads(self, int kind, int64_t offset, uri, bytes value, bint owned) except -1:
@@ -824,7 +824,7 @@ cdef class Core:
                     self.line(root[at], number, b'"live"', 6)
                 if (
                     self.texts_kept.length + self.numbers_kept.length > self.kept_max
-                    or 32 * (self.rendered_count + self.subtrees_count) > self.kept_max
+                    or 64 * (self.rendered_count + self.subtrees_count) > self.kept_max
                 ):
                     self.forget()
             views[0] += 1

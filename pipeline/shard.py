@@ -17,7 +17,7 @@ from assets.log import open_log
 from assets.model import NEVER
 from denormalizer.fold import Shard
 from denormalizer.plan import compile_catalog
-from denormalizer.range_fold import RangeFold, range_fold
+from denormalizer.range_fold import UNBOUNDED, RangeFold, range_fold
 from denormalizer.view import State
 from pipeline.dead_letters import letter_line, parse_letters
 from pipeline.job import Block, Job, ShardResult
@@ -60,7 +60,10 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
             codec = Codec(catalog.kinds, log.schemas())
             shard = Shard(block.shard, block.shards)
             plan = compile_catalog(catalog)
-            with closing(range_fold(plan, codec, shard=shard, contiguous=log.contiguous)) as fold:
+            memory_max = job.memory or UNBOUNDED
+            with closing(
+                range_fold(plan, codec, shard=shard, contiguous=log.contiguous, memory_max=memory_max)
+            ) as fold:
                 entries = log.entries(0, block.last)
                 before, done.messages = NEVER - 1, 0
                 while fold.watermark > before:

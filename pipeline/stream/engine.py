@@ -3,13 +3,14 @@
 It lives in this process, whatever Beam does around it: a new Beam pipeline finds the folds as the former one left them.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from assets.catalog import Catalog
 from assets.collector import paused_collector
@@ -33,6 +34,8 @@ from pipeline.stream.shard import StreamShard
 from pipeline.stream.state import Header
 from pipeline.stream.states import discard, held, state_file, sweep
 from pipeline.stream.target import Target
+
+_log: Final = logging.getLogger("publog.stream")
 
 
 @dataclass
@@ -263,6 +266,8 @@ class Stream:
         if shard.fold.dead_letters:
             # Before the commit that passes them: they may be told too early, never be forgotten.
             self._letters.add(shard.fold.dead_letters)
+            for letter in shard.fold.dead_letters:
+                _log.info("dead letter", extra={"offset": letter.offset, "uri": letter.uri, "code": letter.code})
             self.done.dead_letters += len(shard.fold.dead_letters)
             shard.fold.dead_letters.clear()
         through = min(shard.fold.emitted_through for shard in self._shards)

@@ -5,12 +5,14 @@ A Beam pipeline is not kept for ever: its runner keeps something of each bundle.
 
 # apache_beam has types in part only.
 # pyright: reportUnknownMemberType=false
+import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Event
 from time import monotonic
+from typing import Final
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -32,6 +34,8 @@ from pipeline.stream.engine import Done, Progress, Stream, Tuning
 from pipeline.stream.graph import build
 from pipeline.stream.registry import named
 from pipeline.stream.target import is_loaded
+
+_log: Final = logging.getLogger("publog.stream")
 
 
 def run_stream(
@@ -117,6 +121,7 @@ def run_stream(
                 # What is in the way from the first is for a person to see: another stream, most likely.
                 if attempt >= ATTEMPTS_MAX or not followed:
                     raise
+                _log.info("starting again", extra={"attempt": attempt, "because": str(error)})
                 stop.wait(ATTEMPT_SECONDS * 2**attempt * random.uniform(1, 2))  # noqa: S311 - no secret
     return done
 

@@ -1,5 +1,6 @@
 """`publog backfill`: rebuild the index from the first message beside the live one, verify it, and swap it in."""
 
+import logging
 import os
 import platform
 import time
@@ -26,7 +27,15 @@ from indexers.errors import NoIndex
 from pipeline.beam_loading import load_beam
 from pipeline.progress import Progress as BuildProgress
 from pipeline.stream.engine import Progress as StreamProgress
-from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
+from publog.options import (
+    CatalogOption,
+    IndexOption,
+    JsonOption,
+    LogOption,
+    MemoryOption,
+    MetricsOption,
+    settings_of,
+)
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import line, meter, say, unit_of_offsets, write_json
 
@@ -45,6 +54,8 @@ class _Group(TyperGroup):
             ctx._protected_args, ctx.args = [], [*ctx._protected_args, *ctx.args]  # noqa: SLF001
         return ctx.args
 
+
+_log: Final = logging.getLogger("publog.backfill")
 
 app = typer.Typer(
     cls=_Group,
@@ -124,6 +135,7 @@ def _behind_others() -> Generator[None]:
 def backfill(
     context: typer.Context,
     shards: ShardsOption = None,
+    memory: MemoryOption = None,
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
@@ -138,7 +150,7 @@ def backfill(
     Example: `publog backfill --catalog new-catalog`
     """
     if context.invoked_subcommand is not None:
-        if json or any(option is not None for option in (shards, runner, log, index, catalog)):
+        if json or any(option is not None for option in (shards, memory, runner, log, index, catalog)):
             # Each subcommand reads its own: these would be forgotten without a word.
             raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
@@ -149,7 +161,7 @@ def backfill(
             chosen = _choose(parts)
             if not json:
                 _tell_plan(parts, chosen, shards or _cores())
-            record = _begin(parts, chosen, shards)
+            record = _begin(parts, chosen, shards, memory)
         elif (catalog or context.find_root().obj.flags.catalog) is not None:
             _check_same(parts, record, parts.settings.load_catalog(parts.log))
         record = _build(parts, record, runner, context.args, json=json)
@@ -180,6 +192,7 @@ def plan(
 def start(
     context: typer.Context,
     shards: ShardsOption = None,
+    memory: MemoryOption = None,
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
@@ -191,7 +204,7 @@ def start(
     with _opened(context, log, index, catalog, metrics) as parts, _leased(parts, "start"):
         parts.backfill.records.refuse_unfinished()
         _check_runner(parts, runner, context.args)
-        record = _begin(parts, _choose(parts), shards)
+        record = _begin(parts, _choose(parts), shards, memory)
         return _bring_up(parts, record, runner, context.args, json=json)
 
 
@@ -316,6 +329,7 @@ def rollback(
                 shown.show(f"catching up: {state.lag:,} {unit} behind")
 
             switch = parts.backfill.roll_back(token, follow)
+        _log.info("rolled back", extra={"current": switch.current, "former": switch.former})
         if json:
             write_json({"current": switch.current, "former": switch.former})
         else:
@@ -394,8 +408,10 @@ def _choose(parts: _Parts) -> Catalog:
     return parts.settings.load_catalog(parts.log)
 
 
-def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
-    return parts.backfill.begin(catalog, shards or _cores())
+def _begin(parts: _Parts, catalog: Catalog, shards: int | None, memory: int | None) -> Record:
+    record = parts.backfill.begin(catalog, shards or _cores(), memory=memory or 0)
+    _log.info("begun", extra=asdict(record))
+    return record
 
 
 def _check_runner(parts: _Parts, runner: str | None, options: list[str]) -> None:
@@ -443,7 +459,9 @@ def _build(parts: _Parts, record: Record, runner: str | None, options: list[str]
                 progress.show(state.views)
                 parts.metrics.moved("denormalizing", state.views)
 
-        return parts.backfill.build(record, runner=runner, options=options, on_progress=show)
+        built = parts.backfill.build(record, runner=runner, options=options, on_progress=show)
+    _log.info("built", extra={"generation": built.generation, "last": built.last})
+    return built
 
 
 def _verify(parts: _Parts, name: str) -> Report:
@@ -476,12 +494,16 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
                 progress.show(done, about)
                 parts.metrics.moved("verifying", done, about)
 
-            switch = parts.backfill.cut_over(
-                record, token, on_follow=follow, on_verify=compare, on_verified=reports.append
-            )
+            def verified(report: Report) -> None:
+                reports.append(report)
+                told = {"passed": report.passed, "expected": report.expected, "different": report.different}
+                _log.info("verified", extra={"generation": report.generation, "offset": report.watermark, **told})
+
+            switch = parts.backfill.cut_over(record, token, on_follow=follow, on_verify=compare, on_verified=verified)
     finally:
         for report in [] if json else reports:
             say(verification.as_text(report))
+    _log.info("switched", extra={"current": switch.current, "former": switch.former, "through": switch.through})
     if json:
         write_json({"current": switch.current, "former": switch.former, "seconds": time.monotonic() - started})
     else:

@@ -10,6 +10,7 @@ from assets.codec import COMPILED
 from assets.holding import HELD_FILE, Holding
 from assets.log.port import Log
 from backfill.verify import as_text, verify
+from denormalizer.range_fold import COMPILED as FOLD_COMPILED
 from indexers import open_index
 from indexers.errors import IndexersError
 from indexers.port import IndexInfo
@@ -60,7 +61,7 @@ def _findings(settings: Settings, log: Log, *, thorough: bool) -> Iterator[Findi
     catalog = settings.load_catalog(log)
     yield Finding("catalog", True, f"{len(catalog.kinds)} kinds, {len(catalog.views)} views")
     slower = "read and written by libraries alone, which takes twice as long; with a C compiler, install publog again"
-    yield Finding("payloads", True, "read and written by the compiled module" if COMPILED else slower)
+    yield Finding("payloads", True, "read and written by the compiled module" if COMPILED and FOLD_COMPILED else slower)
     yield from _kept_aside(settings)
     try:
         with closing(open_index(settings.index)) as index:

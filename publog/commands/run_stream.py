@@ -1,5 +1,6 @@
 """`publog run --stream`: follow the log until stopped."""
 
+import logging
 import os
 import signal
 import time
@@ -14,11 +15,13 @@ import orjson
 from pipeline.beam_loading import load_beam
 from pipeline.here import HERE_NAMES
 from publog.settings import Settings, UsedWrongly
-from publog.terminal import Line, line, say, unit_of_offsets, warn, write_lines
+from publog.terminal import Line, are_logged, line, say, unit_of_offsets, warn, write_lines
 
 if TYPE_CHECKING:
     from pipeline.run import Progress as Filling
     from pipeline.stream.engine import Progress
+
+_log: Final = logging.getLogger("publog.stream")
 
 JSON_SECONDS: Final = 1.0
 """Between two lines for a program, while anything changes."""
@@ -129,9 +132,8 @@ class _Said:
 
     def follow(self, offset: int) -> None:
         self._offset = offset
-        if self._json:
-            self._write("following", log=self._settings.log, index=self._settings.index, offset=offset)
-        else:
+        self._write("following", log=self._settings.log, index=self._settings.index, offset=offset)
+        if not self._json:
             self._line.say(
                 f"following {self._settings.log} into {self._settings.index} from offset {offset}; Ctrl-C stops"
             )
@@ -142,7 +144,7 @@ class _Said:
         if now - self._rated >= 1:
             self._rate = (progress.done.views - self._views) / (now - self._rated)
             self._views, self._rated = progress.done.views, now
-        if self._json:
+        if self._json or are_logged():
             self._write_progress(progress, now)
             return
         if progress.applied < progress.offset:
@@ -154,15 +156,15 @@ class _Said:
         )
 
     def end(self, messages: int, views: int, dead_letters: int, bounded: int) -> None:
+        self._write(
+            "stopped",
+            offset=self._offset,
+            messages=messages,
+            views=views,
+            dead_letters=dead_letters,
+            bounded=bounded,
+        )
         if self._json:
-            self._write(
-                "stopped",
-                offset=self._offset,
-                messages=messages,
-                views=views,
-                dead_letters=dead_letters,
-                bounded=bounded,
-            )
             return
         say(f"stopped at offset {self._offset}: {messages:,} messages applied, {views:,} views written", style="green")
         if bounded:
@@ -185,7 +187,9 @@ class _Said:
             )
 
     def _write(self, event: str, **values: Any) -> None:
-        write_lines([orjson.dumps({"event": event, **values})])
+        _log.info(event, extra=values)
+        if self._json:
+            write_lines([orjson.dumps({"event": event, **values})])
 
 
 def _stop_with_input(stop: Event) -> None:
