@@ -174,6 +174,13 @@ class Stream:
 
         The position itself, where no message came but something else waits: a replay was asked for.
         """
+        try:
+            return self._wait(position, timeout_seconds)
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def _wait(self, position: int, timeout_seconds: float) -> int | None:
         end = monotonic() + timeout_seconds
         while not self.is_ending:
             left = end - monotonic()

@@ -99,17 +99,19 @@ class Newsroom:
         """A reader that nobody else has meanwhile."""
         with self._lending:
             reader = self._idle.pop() if self._idle else None
-        if reader is None:
-            reader = Reader(self.settings)
-        elif reader.made_by != described_by(reader.log):
-            # A backfill brought another catalog, or a publisher another version of a schema.
-            reader.log.close()
-            reader = Reader(self.settings)
         try:
+            if reader is not None and reader.made_by != described_by(reader.log):
+                # A backfill brought another catalog, or a publisher another version of a schema.
+                reader.log.close()
+                reader = None
+            if reader is None:
+                reader = Reader(self.settings)
             yield reader
         finally:
-            with self._lending:
-                self._idle.append(reader)
+            # Also one whose log doesn't answer now.
+            if reader is not None:
+                with self._lending:
+                    self._idle.append(reader)
 
     @contextmanager
     def publishing(self) -> Generator[Gateway]:
