@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, RLock
 from time import monotonic
 from typing import Literal, NamedTuple
 
@@ -81,7 +81,7 @@ class Tuning:
 
 
 class Stream:
-    """All shards over one generation of an index. One thread at a time."""
+    """All shards over one generation of an index. Threads take turns: a runner that died may have left one at work."""
 
     def __init__(
         self,
@@ -117,6 +117,8 @@ class Stream:
         self._on_progress = on_progress
         self._letters = letters
         self._switched = False
+        self._closed = False
+        self._turn = RLock()
         with ExitStack() as opened, paused_collector():
             self._target = opened.enter_context(closing(Target(index, catalog, log.last_offset(), generation)))
             self._opened_at = self._target.applied_through
@@ -154,7 +156,7 @@ class Stream:
     @property
     def is_ending(self) -> bool:
         """Whether no more descriptors are wanted: told to stop, the index switched, or something went wrong."""
-        return self._stop.is_set() or self._switched or self.failure is not None
+        return self._closed or self._stop.is_set() or self._switched or self.failure is not None
 
     @property
     def is_switched(self) -> bool:
@@ -167,17 +169,19 @@ class Stream:
         The position itself, where no message came but something else waits: a replay was asked for.
         """
         end = monotonic() + timeout_seconds
-        while not self.is_ending:
+        while True:
             left = end - monotonic()
-            last = self._log.wait_past(position, min(max(left, 0), IDLE_SECONDS))
-            if last > position:
-                return self._cut(position, last)
-            self._look_around()
-            if self._letters.asked(self._target.generation) or any(shard.fold.backlog for shard in self._shards):
-                return position
+            with self._turn:
+                if self.is_ending:
+                    return None
+                last = self._log.wait_past(position, min(max(left, 0), IDLE_SECONDS))
+                if last > position:
+                    return self._cut(position, last)
+                self._look_around()
+                if self._letters.asked(self._target.generation) or any(shard.fold.backlog for shard in self._shards):
+                    return position
             if left <= 0:
-                break
-        return None
+                return None
 
     def _cut(self, position: int, last: int) -> int:
         """Where the micro-batch behind a position ends: with a transaction, as the log itself does."""
@@ -194,7 +198,11 @@ class Stream:
 
     def work(self, shard: int, end: int, step: "Step") -> None:
         """Do one step of a descriptor. Doing it again does nothing."""
-        if self._switched or self.failure is not None:
+        with self._turn:
+            self._work(shard, end, step)
+
+    def _work(self, shard: int, end: int, step: "Step") -> None:
+        if self._closed or self._switched or self.failure is not None:
             return
         try:
             match step:
@@ -212,7 +220,9 @@ class Stream:
 
     def close(self) -> None:
         """Let others have the index and the states."""
-        self._opened.close()
+        self._closed = True
+        with self._turn:
+            self._opened.close()
 
     def _fresh(self, shard: StreamShard, end: int) -> None:
         self._look_around()
