@@ -15,7 +15,7 @@ from assets.errors import Conflict, InvalidMessage, MissingReferences
 from assets.holding import Held, Holding, releasable
 from assets.limits import HELD_MESSAGES_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_MESSAGES_MAX
 from assets.log.port import Log
-from assets.model import NEVER, Draft, Receipt, Transaction
+from assets.model import NEVER, Draft, Receipt, TraceContext, Transaction
 from assets.references import FoundReference
 from assets.validation import Checked, Envelope, Validator
 
@@ -112,17 +112,20 @@ class Gateway:
                 refusals.append(Refusal(number, error))
         return Proposal(envelopes[0].tx if envelopes else None, prepared, refusals)
 
-    def publish(self, proposals: Sequence[Proposal], references: References | None = None) -> list[Outcome]:
+    def publish(
+        self, proposals: Sequence[Proposal], references: References | None = None, trace: TraceContext | None = None
+    ) -> list[Outcome]:
         """Append what may be appended: one durable write for all of it, in order.
 
         Args:
             proposals: Transactions; a refused one does not stop the others.
             references: The policy in place of the catalog's.
+            trace: What the appended messages carry.
 
         Raises:
             LogBusy: another writer holds the log; nothing was appended.
         """
-        attempt = _Attempt(self._log, self._holding, references or self._policy, self._published)
+        attempt = _Attempt(self._log, self._holding, references or self._policy, self._published, trace)
         with self._others_kept_out():
             with self._log.writing():
                 outcomes = attempt.run(proposals)
@@ -184,8 +187,16 @@ class _Refused(Exception):
 class _Attempt:
     """One write: decides for each proposal while the log is held, so that what it decides by stays true."""
 
-    def __init__(self, log: Log, holding: Holding | None, policy: References, published: set[str]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        holding: Holding | None,
+        policy: References,
+        published: set[str],
+        trace: TraceContext | None = None,
+    ) -> None:
         self._log = log
+        self._trace = trace
         self._holding = holding
         self._policy: References = policy
         self._known_published = published
@@ -318,7 +329,7 @@ class _Attempt:
 
     def _flush(self) -> None:
         if self._pending:
-            for receipt in self._log.append(self._pending):
+            for receipt in self._log.append(self._pending, self._trace):
                 self._present[receipt.id] = receipt
                 self._latest[receipt.uri] = receipt.offset
             self._pending = []

@@ -24,7 +24,7 @@ from assets.limits import (
     TRANSACTION_BYTES_MAX,
     TRANSACTION_MESSAGES_MAX,
 )
-from assets.model import Receipt
+from assets.model import Receipt, TraceContext
 from assets.validation import Envelope, parse_message, transaction_in
 
 _decode_array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -80,7 +80,11 @@ class _Group:
 
 
 def import_lines(
-    gateway: Gateway, lines: Iterable[Line], references: References | None = None, kinds: Kinds = None
+    gateway: Gateway,
+    lines: Iterable[Line],
+    references: References | None = None,
+    kinds: Kinds = None,
+    trace: TraceContext | None = None,
 ) -> Iterator[Batch]:
     """Publish lines; each batch that is yielded is durable."""
     groups: list[_Group] = []
@@ -91,17 +95,23 @@ def import_lines(
             count += len(group.lines)
             size += group.bytes
             if count >= IMPORT_BATCH_MESSAGES or size >= IMPORT_BATCH_BYTES:
-                yield _publish(gateway, groups, references)
+                yield _publish(gateway, groups, references, trace)
                 groups, count, size = [], 0, 0
                 # The errors of refused lines hold on to themselves: by now they are all that is left to collect.
                 gc.collect(0)
         if groups:
-            yield _publish(gateway, groups, references)
+            yield _publish(gateway, groups, references, trace)
 
 
-def import_document(gateway: Gateway, text: bytes, references: References | None = None, kinds: Kinds = None) -> Batch:
+def import_document(
+    gateway: Gateway,
+    text: bytes,
+    references: References | None = None,
+    kinds: Kinds = None,
+    trace: TraceContext | None = None,
+) -> Batch:
     """Publish a JSON document: one message, or an array of messages that are one transaction. Lines are its items."""
-    return _publish(gateway, [_document(gateway, text, kinds)], references)
+    return _publish(gateway, [_document(gateway, text, kinds)], references, trace)
 
 
 def rehearse_lines(
@@ -118,8 +128,10 @@ def rehearse_document(
     return _rehearse(gateway, [_document(gateway, text, kinds)], references)
 
 
-def _publish(gateway: Gateway, groups: list[_Group], references: References | None) -> Batch:
-    batch = _told(groups, gateway.publish(_proposals(groups), references))
+def _publish(
+    gateway: Gateway, groups: list[_Group], references: References | None, trace: TraceContext | None
+) -> Batch:
+    batch = _told(groups, gateway.publish(_proposals(groups), references, trace))
     # Also where nothing was appended: whoever appended what is waited for may have been killed right after.
     released = gateway.release()
     batch.released = len(released)

@@ -6,7 +6,6 @@ words, facets and dates to search by. Nothing here knows how views are made, and
 
 from pathlib import Path
 
-from indexers.elasticsearch import ElasticsearchIndex
 from indexers.errors import UnusableIndex
 from indexers.jsonl import JsonlIndex
 from indexers.memory import MemoryIndex, shared
@@ -55,8 +54,8 @@ _KNOWN = "Use tantivy:PATH, http://HOST:PORT/NAME, jsonl:PATH, memory: or memory
 def open_index(url: str) -> Index:
     """The index at a URL; nothing is made or read before it is used.
 
-    `tantivy:PATH` is a folder, `jsonl:PATH` a file of records, `http://HOST:PORT/NAME` (or `https:`) on Elasticsearch; `memory:` is the caller's own, `memory:NAME` shared in
-    this process.
+    `tantivy:PATH` is a folder, `jsonl:PATH` a file of records, `http://HOST:PORT/NAME` (or `https:`) on Elasticsearch;
+    `memory:` is the caller's own, `memory:NAME` shared in this process.
 
     Raises:
         UnusableIndex: the URL names no kind of index that we have.
@@ -74,6 +73,9 @@ def open_index(url: str) -> Index:
         case "tantivy" | "jsonl":
             raise UnusableIndex(url, "the path is missing", f"Write {scheme}:PATH")
         case "http" | "https":
+            # Its client takes longer to load than all the rest: who has no use for it does not wait.
+            from indexers.elasticsearch import ElasticsearchIndex  # noqa: PLC0415
+
             return ElasticsearchIndex(url)
         case _:
             raise UnusableIndex(url, f"there is no kind of index called {scheme!r}", _KNOWN)

@@ -10,6 +10,8 @@ Every skip is listed at the end with its reason, and `PUBLOG_NO_SKIPS=1` makes a
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -62,6 +64,17 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
 
     with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[str]:
+    """The URL of a real node. Who makes an index there removes it: a node takes a thousand."""
+    from tests.servers.elasticsearch import Node
+
+    # It syncs at each change of an index: what no power cut is tried on need not wait for a disk.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with TemporaryDirectory(dir=memory, prefix="publog-elasticsearch-") as folder, Node(Path(folder)) as node:
+        yield node.url
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from assets.errors import InvalidMessage, LogBusy, UnusableLog
 from assets.limits import LOG_PROBLEMS_MAX, WRITER_WAIT_SECONDS_MAX
 from assets.log.checks import problems_in
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, Transaction
+from assets.model import NEVER, Entry, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
 
 class _Store:
@@ -23,6 +23,7 @@ class _Store:
         self.messages: list[Message] = []
         self.by_id: dict[str, Message] = {}
         self.by_uri: dict[str, list[Message]] = {}
+        self.traces: dict[int, TraceContext] = {}
         self.schemas: list[RegisteredSchema] = []
         self.catalogs: list[tuple[str, Mapping[str, str]]] = []
 
@@ -34,6 +35,7 @@ class MemoryLog:
         self._store, self._name = _store(name, create=create)
         self._pending: list[Message] | None = None
         self._pending_ids: dict[str, Message] = {}
+        self._pending_traces: dict[int, TraceContext] = {}
         self._failure: BaseException | None = None
 
     @property
@@ -48,22 +50,25 @@ class MemoryLog:
     @contextmanager
     def writing(self) -> Generator[None]:
         with self._held():
-            self._pending, self._pending_ids, self._failure = [], {}, None
+            self._pending, self._pending_ids, self._pending_traces, self._failure = [], {}, {}, None
             try:
                 yield
                 if self._failure is not None:
                     raise self._failure
                 self._commit(self._pending)
             finally:
-                self._pending, self._pending_ids = None, {}
+                self._pending, self._pending_ids, self._pending_traces = None, {}, {}
 
-    def append(self, transactions: Iterable[Transaction]) -> list[Receipt]:
+    def append(self, transactions: Iterable[Transaction], trace: TraceContext | None = None) -> list[Receipt]:
         if self._pending is None:
             raise RuntimeError("append works only inside writing()")
         if self._failure is not None:
             raise self._failure
         try:
-            return [_receipt(message) for message in self._take(transactions)]
+            taken = self._take(transactions)
+            if trace is not None:
+                self._pending_traces.update((message.offset, trace) for message in taken)
+            return [_receipt(message) for message in taken]
         except BaseException as error:
             self._failure = error
             raise
@@ -90,9 +95,20 @@ class MemoryLog:
     def last_offset(self) -> int:
         return len(self._store.messages) - 1
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        end = self.last_offset()
+        return max((end if last is None else min(last, end)) - max(start, 0) + 1, 0)
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset() if last is None else min(last, self.last_offset())
         return map(self._store.messages.__getitem__, range(max(start, 0), end + 1))
+
+    def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
+        return (Entry(message.offset, message.uri, message.value) for message in self.read(start, last))
+
+    def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
+        with self._store.grown:
+            return {offset: trace for offset, trace in self._store.traces.items() if start <= offset <= last}
 
     def history(self, uri: str, last: int | None = None) -> Iterator[Message]:
         with self._store.grown:
@@ -171,6 +187,7 @@ class MemoryLog:
             for message in messages:
                 store.by_id[message.id] = message
                 store.by_uri.setdefault(message.uri, []).append(message)
+            store.traces.update(self._pending_traces)
             store.messages.extend(messages)
             store.grown.notify_all()
 

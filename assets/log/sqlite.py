@@ -25,7 +25,7 @@ from assets.log.sqlite_file import (
     open_writer,
     roll_back,
 )
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, Transaction
+from assets.model import NEVER, Entry, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
 _Row = tuple[int, str, int, str, str | None, int, bytes | None]
 
@@ -33,6 +33,7 @@ _LAST: Final = "SELECT coalesce(max(offset), -1) FROM messages"
 # OR ROLLBACK for the reason that the triggers have.
 _APPEND: Final = "INSERT OR ROLLBACK INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)"
 _READ: Final = "SELECT * FROM messages WHERE offset BETWEEN ? AND ? ORDER BY offset"
+_READ_ENTRIES: Final = "SELECT offset, uri, value FROM messages WHERE offset BETWEEN ? AND ? ORDER BY offset"
 _HISTORY: Final = "SELECT * FROM messages WHERE uri = ? AND offset <= ? ORDER BY offset DESC LIMIT ?"
 # One statement for any number of keys: a statement for each takes two to six times as long.
 _RECEIPTS: Final = """SELECT messages.id, messages.uri, messages.offset
@@ -44,6 +45,15 @@ WHERE EXISTS (SELECT 1 FROM messages WHERE messages.uri = wanted.value AND messa
 # No index on time: the scan from the end passes 2,500,000 messages a second, and whoever asks reads the log up to the
 # answer, which takes far longer.
 _OFFSET_AT: Final = "SELECT offset FROM messages WHERE time <= ? ORDER BY offset DESC LIMIT 1"
+# Beside the messages, made with the first trace: a log that has none is as it always was, and so is reading messages.
+_MAKE_TRACES: Final = """CREATE TABLE IF NOT EXISTS traces (
+    offset INTEGER PRIMARY KEY,
+    traceparent TEXT NOT NULL,
+    tracestate TEXT NOT NULL
+) STRICT"""
+_HAS_TRACES: Final = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'traces')"
+_TRACE: Final = "INSERT OR ROLLBACK INTO traces VALUES (?, ?, ?)"
+_TRACES: Final = "SELECT offset, traceparent, tracestate FROM traces WHERE offset BETWEEN ? AND ?"
 _SCHEMAS: Final = "SELECT * FROM schemas ORDER BY id"
 _CATALOG: Final = "SELECT * FROM catalogs ORDER BY number DESC LIMIT 1"
 
@@ -97,7 +107,7 @@ class SqliteLog:
         with self._appended:
             self._appended.notify_all()
 
-    def append(self, transactions: Iterable[Transaction]) -> list[Receipt]:
+    def append(self, transactions: Iterable[Transaction], trace: TraceContext | None = None) -> list[Receipt]:
         if self._next is None or self._writer is None:
             raise RuntimeError("append works only inside writing()")
         # SQLite may have rolled back by itself: what came now would be in no transaction at all.
@@ -107,6 +117,9 @@ class SqliteLog:
             rows = list(_rows(self._next, transactions))
             with self._explained():
                 self._writer.executemany(_APPEND, rows)
+                if trace is not None:
+                    self._writer.execute(_MAKE_TRACES)
+                    self._writer.executemany(_TRACE, ((row[0], *trace) for row in rows))
         except BaseException as error:
             self._failure = error
             raise
@@ -127,9 +140,24 @@ class SqliteLog:
         with self._explained():
             return _number(self._reader, _LAST)
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        end = self.last_offset()
+        return max((end if last is None else min(last, end)) - max(start, 0) + 1, 0)
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset()
         return self._read(max(start, 0), end if last is None else min(last, end))
+
+    def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
+        end = self.last_offset()
+        return self._entries(max(start, 0), end if last is None else min(last, end))
+
+    def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
+        with self._explained():
+            if not _number(self._reader, _HAS_TRACES):
+                return {}
+            rows = self._reader.execute(_TRACES, (start, last)).fetchall()
+        return {offset: TraceContext(*context) for offset, *context in rows}
 
     def history(self, uri: str, last: int | None = None) -> Iterator[Message]:
         return self._history(uri, self.last_offset() if last is None else last)
@@ -185,19 +213,27 @@ class SqliteLog:
     # ------------------------------------------------------------------------------------------------------ reading
 
     def _read(self, start: int, last: int) -> Iterator[Message]:
+        for rows in self._rows(_READ, start, last):
+            offsets, uris, times, ids, txs, ends, values = zip(*rows, strict=True)
+            yield from map(Message._make, zip(offsets, uris, times, ids, txs, map(bool, ends), values, strict=True))
+
+    def _entries(self, start: int, last: int) -> Iterator[Entry]:
+        for rows in self._rows(_READ_ENTRIES, start, last):
+            yield from map(Entry._make, rows)
+
+    def _rows(self, statement: str, start: int, last: int) -> Iterator[list[Any]]:
         # No read transaction stays open between two chunks, however slow the consumer is: it would keep the write-ahead
         # log from starting again. Small chunks stay in the processor's cache: a scan passes 1,000,000 messages a second
         # in chunks of 256, 600,000 in chunks of 4,096.
         while start <= last:
             stop = min(start + READ_MESSAGES, last + 1)
             with self._explained():
-                rows = self._reader.execute(_READ, (start, stop - 1)).fetchall()
+                rows = self._reader.execute(statement, (start, stop - 1)).fetchall()
             if len(rows) != stop - start:
                 raise CorruptLog(f"{self._path}: messages are missing between offsets {start} and {stop - 1}")
-            offsets, uris, times, ids, txs, ends, values = zip(*rows, strict=True)
-            if offsets != tuple(range(start, stop)):
+            if [row[0] for row in rows] != list(range(start, stop)):
                 raise CorruptLog(f"{self._path}: messages are out of order between offsets {start} and {stop - 1}")
-            yield from map(Message._make, zip(offsets, uris, times, ids, txs, map(bool, ends), values, strict=True))
+            yield rows
             start = stop
 
     def _history(self, uri: str, last: int) -> Iterator[Message]:

@@ -2,6 +2,7 @@
 
 NAME-GENERATION         an index: one generation; what it says of itself is in its mapping's `_meta`
 NAME-GENERATION.write   its own alias, through which it is written
+NAME-GENERATION.drop    an alias while it is of no use: a load makes it, or has taken its place; who loads next removes it
 NAME                    the alias that names the current one: whoever searches by hand searches this
 NAME.lease              an index with one document: the right to make another one current
 """
@@ -11,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -22,7 +23,7 @@ from denormalizer.view import View
 from indexers.elasticsearch.calls import Calls, Missing, Refused
 from indexers.elasticsearch.generation import ElasticsearchGeneration, writing_alias
 from indexers.elasticsearch.leases import ServerLease
-from indexers.elasticsearch.mapping import make_body
+from indexers.elasticsearch.mapping import BUILDING, make_body
 from indexers.errors import (
     CorruptIndex,
     EngineFailed,
@@ -75,10 +76,16 @@ class Meta(msgspec.Struct, frozen=True):
     applied_through: int
     """When it was finished; what it reflects by now, its documents say."""
     description: Description
-    loading: bool = False
-    """A load makes it: nothing of use until it is current."""
-    replaces: str = ""
-    """A generation that a load took the place of: it goes."""
+    serving: dict[str, Any]
+    """The settings that it gets when it is complete: while it is built it has no replicas and is not refreshed."""
+
+
+class Standing(NamedTuple):
+    """How a generation's index stands among the others."""
+
+    meta: Meta
+    is_current: bool
+    is_doomed: bool
 
 
 class ElasticsearchIndex(Following):
@@ -176,30 +183,26 @@ class ElasticsearchIndex(Following):
         with self._changes:
             self._sweep()
             former = self._pointed()
-            replaced = self._meta_of(former).generation if former else ""
-            made, meta = self._make(catalog, is_loading=True, replaces=replaced)
+            made, meta = self._make(catalog, is_doomed=True)
             try:
                 made.extend(parts, 0)
                 made.finish(applied_through)
-                self._end(made, meta, applied_through, is_loading=True)
-                self._point(made.index, former)
+                self._end(made, meta, applied_through)
+                self._point(made.index, former, is_load=True)
             except IndexersError:
                 # An answer may have been lost on the way: what is current stays.
                 if self._pointed() != made.index:
                     self._delete(made.index)
                 raise
-            self._end(made, meta, applied_through)
             if former:
                 self._delete(former)
             return made.info()
 
     def generations(self) -> Sequence[GenerationInfo]:
-        current = self._pointed()
-        doomed = self._doomed()
         return [
             info
-            for index, meta in self._metas().items()
-            if index not in doomed and (info := self._about(index, meta, current)) is not None
+            for index, standing in self._standings().items()
+            if not standing.is_doomed and (info := self._about(index, standing)) is not None
         ]
 
     def generation(self, name: str) -> ElasticsearchGeneration:
@@ -234,14 +237,14 @@ class ElasticsearchIndex(Following):
         with self._changes:
             self._lease.check(token)
             former = self._pointed()
-            check_expected(self._url, expected, self._meta_of(former).generation if former else "")
+            check_expected(self._url, expected, self._standing(former).meta.generation if former else "")
             self._point(self.generation(name).index, former)
 
     def remove(self, name: str) -> None:
         with self._changes:
             index, _ = self._named(name)
             current = self._pointed()
-            check_retired(self._url, name, self._meta_of(current).generation if current else "")
+            check_retired(self._url, name, self._standing(current).meta.generation if current else "")
             self._delete(index)
 
     def lease(self, holder: str) -> AbstractContextManager[Lease]:
@@ -266,11 +269,19 @@ class ElasticsearchIndex(Following):
             raise CorruptIndex(self._url, f"its alias names {len(found)} generations")
         return found[0]
 
-    def _point(self, index: str, former: str) -> None:
-        """Have the alias name another index, in one step; refused where it names another than the former one by now."""
-        actions: list[dict[str, Any]] = [{"add": {"index": index, "alias": self._name}}]
+    def _point(self, index: str, former: str, *, is_load: bool = False) -> None:
+        """Have the alias name another index, in one step; refused where it names another than the former one by now.
+
+        In the same step a load makes the new one of use and the former one of none.
+        """
+        actions: list[dict[str, Any]] = []
         if former and former != index:
-            actions.insert(0, {"remove": {"index": former, "alias": self._name, "must_exist": True}})
+            actions.append({"remove": {"index": former, "alias": self._name, "must_exist": True}})
+        actions.append({"add": {"index": index, "alias": self._name}})
+        if is_load:
+            actions.append({"remove": {"index": index, "alias": _doom(index)}})
+            if former:
+                actions.append({"add": {"index": former, "alias": _doom(former)}})
         try:
             self._calls.ask("POST", "/_aliases", {"actions": actions})
         except (Missing, Refused):
@@ -286,7 +297,7 @@ class ElasticsearchIndex(Following):
             if handle is not None:
                 return handle
             with suppress(NoGeneration):
-                return self._handle(index, self._meta_of(index))
+                return self._handle(index, self._standing(index).meta)
         raise EngineFailed(self._url, "it was replaced again and again while it was being opened")
 
     def _handle(self, index: str, meta: Meta) -> ElasticsearchGeneration:
@@ -298,46 +309,51 @@ class ElasticsearchIndex(Following):
                 self._handles[index] = handle
             return handle
 
-    def _metas(self) -> dict[str, Meta]:
-        """Every generation's index and what it says of itself, oldest first."""
-        found = self._calls.ask("GET", f"/{quote(self._name)}-*/_mapping", params={"filter_path": "*.mappings._meta"})
-        metas = {index: meta for index, body in found.items() if (meta := self._read(index, body)) is not None}
-        return dict(sorted(metas.items(), key=lambda item: item[1].generation))
+    def _standings(self, pattern: str = "-*") -> dict[str, Standing]:
+        """Every generation's index and how it stands, all at one moment, oldest first."""
+        params = {"filter_path": "*.aliases,*.mappings._meta"}
+        found = self._calls.ask("GET", f"/{quote(self._name)}{pattern}", params=params)
+        standings = {
+            index: standing for index, body in found.items() if (standing := self._read(index, body)) is not None
+        }
+        return dict(sorted(standings.items(), key=lambda item: item[1].meta.generation))
 
-    def _meta_of(self, index: str) -> Meta:
+    def _standing(self, index: str) -> Standing:
         try:
-            found = self._calls.ask("GET", f"/{quote(index)}/_mapping")
+            found = self._standings(index.removeprefix(self._name))
         except Missing:
             raise NoGeneration(self._url, index) from None
-        meta = self._read(index, found[index])
-        if meta is None:
+        if index not in found:
             raise CorruptIndex(self._url, f"{index} is no generation of it")
-        return meta
+        return found[index]
 
-    def _read(self, index: str, body: dict[str, Any]) -> Meta | None:
+    def _read(self, index: str, body: dict[str, Any]) -> Standing | None:
         """What an index says of itself; nothing where it is none of ours."""
-        told = body["mappings"].get("_meta", {}).get(_META)
+        told = body.get("mappings", {}).get("_meta", {}).get(_META)
         if told is None or told.get("name") != self._name:
             return None
         try:
-            return msgspec.convert(told, Meta)
+            meta = msgspec.convert(told, Meta)
         except msgspec.ValidationError as error:
             raise CorruptIndex(self._url, f"what {index} says of itself can't be read ({error})") from None
+        aliases = body.get("aliases", {})
+        return Standing(meta, self._name in aliases, _doom(index) in aliases)
 
     def _named(self, name: str) -> tuple[str, Meta]:
         index = f"{self._name}-{name.lower()}"
         if not is_name(name) or not _NAME.fullmatch(index.removeprefix(f"{self._name}-")):
             raise NoGeneration(self._url, name)
         try:
-            meta = self._meta_of(index)
+            standing = self._standing(index)
         except (CorruptIndex, NoGeneration):
             raise NoGeneration(self._url, name) from None
-        if meta.generation != name or (meta.loading and index != self._pointed()):
+        if standing.meta.generation != name or standing.is_doomed:
             raise NoGeneration(self._url, name)
-        return index, meta
+        return index, standing.meta
 
-    def _about(self, index: str, meta: Meta, current: str) -> GenerationInfo | None:
+    def _about(self, index: str, standing: Standing) -> GenerationInfo | None:
         """What is to be said of a generation; nothing when it is not there any more."""
+        meta = standing.meta
         try:
             handle = self._handle(index, meta)
             complete = meta.description.complete
@@ -346,7 +362,7 @@ class ElasticsearchIndex(Following):
                 catalog_digest=meta.catalog_digest,
                 applied_through=handle.applied_through() if complete else NEVER,
                 loaded=handle.loaded()[0],
-                current=index == current,
+                current=standing.is_current,
                 complete=complete,
                 created=created(meta.generation),
                 bytes=self._bytes(index),
@@ -361,46 +377,44 @@ class ElasticsearchIndex(Following):
             raise NoGeneration(self._url, index) from None
         return found["_all"]["total"]["store"]["size_in_bytes"]
 
-    def _make(
-        self, catalog: Catalog, *, is_loading: bool = False, replaces: str = ""
-    ) -> tuple[ElasticsearchGeneration, Meta]:
+    def _make(self, catalog: Catalog, *, is_doomed: bool = False) -> tuple[ElasticsearchGeneration, Meta]:
         description = describe(catalog, complete=False)
         name = description.generation
-        meta = Meta(self._name, name, catalog.digest, NEVER, description, is_loading, replaces)
         index = f"{self._name}-{name.lower()}"
-        body = make_body(catalog, {_META: msgspec.to_builtins(meta)}, self._url)
+        settings, mappings = make_body(catalog, self._url)
+        serving = {name: settings.get(name) for name in BUILDING}
+        meta = Meta(self._name, name, catalog.digest, NEVER, description, serving)
+        aliases: dict[str, Any] = {writing_alias(index): {"is_write_index": True}}
+        if is_doomed:
+            aliases[_doom(index)] = {}
+        body = {
+            "settings": {**settings, **BUILDING},
+            "mappings": {**mappings, "_meta": {_META: msgspec.to_builtins(meta)}},
+            "aliases": aliases,
+        }
         try:
-            self._calls.ask("PUT", f"/{index}", {**body, "aliases": {writing_alias(index): {"is_write_index": True}}})
+            self._calls.ask("PUT", f"/{index}", body)
         except Refused as refused:
             raise UnusableIndex(self._url, f"no generation can be made ({refused})", "See to the templates") from None
         return self._handle(index, meta), meta
 
-    def _end(
-        self, handle: ElasticsearchGeneration, meta: Meta, applied_through: int, *, is_loading: bool = False
-    ) -> None:
-        """Say that a generation is complete, and give it its replicas."""
-        ended = msgspec.structs.replace(
-            meta, applied_through=applied_through, description=meta.description.finished(), loading=is_loading
-        )
-        index = handle.index
-        self._calls.ask("PUT", f"/{index}/_mapping", {"_meta": {_META: msgspec.to_builtins(ended)}})
-        if not is_loading:
-            self._calls.ask("PUT", f"/{index}/_settings", {"index": {"auto_expand_replicas": "0-1"}})
-
-    def _doomed(self) -> set[str]:
-        """What a load left behind that was killed on the way, and what one took the place of."""
-        current = self._pointed()
-        metas = self._metas()
-        replaced = metas[current].replaces if current in metas else ""
-        return {
-            index for index, meta in metas.items() if index != current and (meta.loading or meta.generation == replaced)
-        }
+    def _end(self, handle: ElasticsearchGeneration, meta: Meta, applied_through: int) -> None:
+        """Give a generation its replicas, and say that it is complete."""
+        ended = msgspec.structs.replace(meta, applied_through=applied_through, description=meta.description.finished())
+        self._calls.ask("PUT", f"/{handle.index}/_settings", {"index": meta.serving})
+        self._calls.ask("PUT", f"/{handle.index}/_mapping", {"_meta": {_META: msgspec.to_builtins(ended)}})
 
     def _sweep(self) -> None:
-        for index in self._doomed():
-            self._delete(index)
+        """Remove what loads left behind that were killed on the way, and what they took the place of."""
+        for index, standing in self._standings().items():
+            if standing.is_doomed and not standing.is_current:
+                self._delete(index)
 
     def _delete(self, index: str) -> None:
         with suppress(Missing):
             self._calls.ask("DELETE", f"/{index}")
         self._handles.pop(index, None)
+
+
+def _doom(index: str) -> str:
+    return f"{index}.drop"

@@ -15,8 +15,17 @@ TEMPLATES: Final = "PUBLOG_ELASTICSEARCH_TEMPLATES"
 """In the environment: a folder whose `settings.json.j2` or `mappings.json.j2` is taken in place of our own."""
 
 
-def make_body(catalog: Catalog, meta: dict[str, Any], url: str) -> dict[str, Any]:
-    """What makes the index of a new generation: settings, mapping, and what it says of itself.
+BUILDING: Final[dict[str, Any]] = {
+    "refresh_interval": "-1",
+    "auto_expand_replicas": "false",
+    "number_of_replicas": 0,
+}
+"""Settings of a generation while it is built, whatever the template says: nobody reads it, and who begins again is the
+copy. The template's come when it is complete."""
+
+
+def make_body(catalog: Catalog, url: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings and the mapping of a new generation. The settings' names have no `index.` before them.
 
     Raises:
         UnusableIndex: a team's own template is at fault.
@@ -31,8 +40,11 @@ def make_body(catalog: Catalog, meta: dict[str, Any], url: str) -> dict[str, Any
         "result_window": OFFSET_MAX + PAGE_SIZE_MAX + 1,
         "catalog": catalog,
     }
-    mappings = _render("mappings.json.j2", values, url)
-    return {"settings": _render("settings.json.j2", values, url), "mappings": {**mappings, "_meta": meta}}
+    settings = _render("settings.json.j2", values, url)
+    settings |= settings.pop("index", {})
+    return {name.removeprefix("index."): value for name, value in settings.items()}, _render(
+        "mappings.json.j2", values, url
+    )
 
 
 def _render(name: str, values: dict[str, Any], url: str) -> dict[str, Any]:

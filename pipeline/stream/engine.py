@@ -3,13 +3,14 @@
 It lives in this process, whatever Beam does around it: a new Beam pipeline finds the folds as the former one left them.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, RLock
 from time import monotonic
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from assets.catalog import Catalog
 from assets.collector import paused_collector
@@ -34,13 +35,15 @@ from pipeline.stream.state import Header
 from pipeline.stream.states import discard, held, state_file, sweep
 from pipeline.stream.target import Target
 
+_log: Final = logging.getLogger("publog.stream")
+
 
 @dataclass
 class Done:
     """What a stream did since it was started."""
 
     messages: int = 0
-    """Applied, by the shard that is furthest behind."""
+    """Applied, by the shard that was furthest behind at the start."""
     read_again: int = 0
     """Messages that the index had, applied to make a state again."""
     views: int = 0
@@ -95,6 +98,7 @@ class Stream:
         tuning: Tuning = Tuning(),
         stop: Event | None = None,
         done: Done | None = None,
+        on_apply: Callable[[int, int], None] | None = None,
         on_write: Callable[[Sequence[View]], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -102,6 +106,7 @@ class Stream:
 
         Args:
             generation: The one to fill, whichever is searched; None: the one that is searched, until another one is.
+            on_apply: Called with the first and the last offset of what a shard has applied, before its views are written.
             on_write: Called with the views of each commit.
 
         Raises:
@@ -113,6 +118,7 @@ class Stream:
         self.done = done or Done()
         self._log = log
         self._stop = stop or Event()
+        self._on_apply = on_apply
         self._on_write = on_write
         self._on_progress = on_progress
         self._letters = letters
@@ -139,6 +145,8 @@ class Stream:
                     self._target.applied_through,
                 )
                 self._shards.append(opened.enter_context(closing(shard)))
+            # The last of them: what it has applied, all have.
+            self._counted = min(reversed(self._shards), key=lambda shard: shard.fold.watermark)
             self._opened = opened.pop_all()
 
     # ---------------------------------------------------------------------------------------------- for the source
@@ -228,19 +236,29 @@ class Stream:
         self._look_around()
         if self._switched:
             return
-        before = self.position
-        if end > shard.fold.watermark:
-            shard.apply(self._log.read(shard.fold.watermark + 1, end))
+        # What the index had, and what it had not.
+        again = self._apply(shard, min(end, self._opened_at))
+        applied = self._apply(shard, end)
         views = shard.fold.emit_fresh()
         ended = False
         while not ended:
             taken, ended = _take(views)
             self._write(shard, taken)
         shard.save()
-        again = max(min(self.position, self._opened_at) - before, 0)
-        self.done.read_again += again
-        self.done.messages += self.position - before - again
+        if shard is self._counted:
+            self.done.read_again += again
+            self.done.messages += applied
         self._report()
+
+    def _apply(self, shard: StreamShard, last: int) -> int:
+        """Bring a shard up to an offset; how many messages that were."""
+        start = shard.fold.watermark + 1
+        if last < start:
+            return 0
+        count = shard.apply(self._log.read(start, last))
+        if self._on_apply is not None:
+            self._on_apply(start, last)
+        return count
 
     def _work_off(self, shard: StreamShard, end: int) -> None:
         """At least some of what waits, and all of it while no fresh edit comes."""
@@ -258,6 +276,8 @@ class Stream:
         if shard.fold.dead_letters:
             # Before the commit that passes them: they may be told too early, never be forgotten.
             self._letters.add(shard.fold.dead_letters)
+            for letter in shard.fold.dead_letters:
+                _log.info("dead letter", extra={"offset": letter.offset, "uri": letter.uri, "code": letter.code})
             self.done.dead_letters += len(shard.fold.dead_letters)
             shard.fold.dead_letters.clear()
         through = min(shard.fold.emitted_through for shard in self._shards)

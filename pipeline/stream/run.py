@@ -3,12 +3,14 @@
 A Beam pipeline is not kept for ever: its runner keeps something of each bundle. Nor is a generation of the index.
 """
 
+import logging
 import random
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Event
 from time import monotonic
+from typing import Final
 
 from assets.catalog import Catalog
 from assets.errors import TransientError as LogTransient
@@ -28,6 +30,8 @@ from pipeline.stream.following import Elsewhere, Here
 from pipeline.stream.registry import place_elsewhere
 from pipeline.stream.target import is_loaded
 
+_log: Final = logging.getLogger("publog.stream")
+
 
 def run_stream(
     *,
@@ -42,6 +46,7 @@ def run_stream(
     on_fill: Callable[[BatchProgress], None] | None = None,
     on_follow: Callable[[int], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_apply: Callable[[int, int], None] | None = None,
     on_write: Callable[[Sequence[View]], None] | None = None,
 ) -> Done:
     """Bring the index up to the log's end, and keep it there until told to stop.
@@ -55,6 +60,7 @@ def run_stream(
         on_fill: How far the first filling of an empty index is.
         on_follow: Called with the offset that is followed from, each time the folds were restored.
         on_progress: Called after each commit, and now and then while nothing happens.
+        on_apply: Called with the first and the last offset of what a shard has applied, before its views are written.
         on_write: Called with the views of each commit.
 
     Raises:
@@ -97,6 +103,7 @@ def run_stream(
                 tuning=tuning,
                 stop=stop,
                 done=done,
+                on_apply=on_apply,
                 on_write=on_write,
                 on_progress=on_progress,
             )
@@ -122,6 +129,7 @@ def run_stream(
                 # What is in the way from the first is for a person to see: another stream, most likely.
                 if attempt >= ATTEMPTS_MAX or not followed:
                     raise
+                _log.info("starting again", extra={"attempt": attempt, "because": str(error)})
                 stop.wait(ATTEMPT_SECONDS * 2**attempt * random.uniform(1, 2))  # noqa: S311 - no secret
     return done
 

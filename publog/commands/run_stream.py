@@ -1,10 +1,11 @@
 """`publog run --stream`: follow the log until stopped."""
 
+import logging
 import os
 import signal
 import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -13,11 +14,13 @@ import orjson
 
 from pipeline.beam_loading import load_beam
 from publog.settings import Settings, UsedWrongly
-from publog.terminal import Line, line, say, warn, write_lines
+from publog.terminal import Line, are_logged, line, say, unit_of_offsets, warn, write_lines
 
 if TYPE_CHECKING:
     from pipeline.run import Progress as Filling
     from pipeline.stream.engine import Progress
+
+_log: Final = logging.getLogger("publog.stream")
 
 JSON_SECONDS: Final = 1.0
 """Between two lines for a program, while anything changes."""
@@ -43,6 +46,7 @@ def run_stream(
     from publog.telemetry.exporter import exporting
     from publog.telemetry.newsroom import Surroundings
     from publog.telemetry.stream import StreamMetrics
+    from publog.telemetry.traces import tracing
 
     if runner is not None and short_name(runner) == "dask":
         raise UsedWrongly("--runner DaskRunner runs batches and backfills; a stream needs another (docs/runners.md)")
@@ -50,13 +54,24 @@ def run_stream(
         raise UsedWrongly(
             "a stream keeps its folds in its own process, so Beam's --direct_... options mean nothing to it"
         )
-    with closing(settings.open_log()) as opened:
-        url = opened.url
+    with closing(settings.open_log()) as log:
+        url, unit = log.url, unit_of_offsets(log)
     tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
-    with exporting(metrics) as exported, _stopped_by_signals() as stop, line() as shown:
+    with (
+        ExitStack() as opened,
+        exporting(metrics) as exported,
+        tracing("publog-stream") as traces,
+        _stopped_by_signals() as stop,
+        line() as shown,
+    ):
         if until_input_ends:
             Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
-        said = _Said(settings, shown, json=json)
+        said = _Said(settings, shown, unit, json=json)
+        traced = None
+        if traces is not None:
+            from publog.telemetry.spans import StreamTraces
+
+            traced = StreamTraces(traces, opened.enter_context(closing(settings.open_log())))
         told = None
         if exported is not None:
             told = StreamMetrics(settings.home)
@@ -72,6 +87,8 @@ def run_stream(
             said.progress(progress)
             if told is not None:
                 told.progressed(progress)
+            if traced is not None:
+                traced.progressed(progress)
 
         done = follow(
             log=url,
@@ -85,6 +102,7 @@ def run_stream(
             on_fill=said.fill,
             on_follow=on_follow,
             on_progress=on_progress,
+            on_apply=None if traced is None else traced.applied,
             on_write=None if told is None else told.wrote,
         )
     said.end(done.messages, done.views, done.dead_letters, done.bounded)
@@ -94,9 +112,10 @@ def run_stream(
 class _Said:
     """What is told while the stream runs: lines for a person, or for a program."""
 
-    def __init__(self, settings: Settings, line: Line, *, json: bool) -> None:
+    def __init__(self, settings: Settings, line: Line, unit: str, *, json: bool) -> None:
         self._settings = settings
         self._line = line
+        self._unit = unit
         self._json = json
         self._rated = time.monotonic()
         self._views = 0
@@ -106,13 +125,12 @@ class _Said:
 
     def fill(self, filling: "Filling") -> None:
         if not self._json:
-            self._line.show(f"filling the empty index: {filling.applied:,} of {filling.messages:,} messages")
+            self._line.show(f"filling the empty index: {filling.applied:,} of {filling.offsets:,} {self._unit}")
 
     def follow(self, offset: int) -> None:
         self._offset = offset
-        if self._json:
-            self._write("following", log=self._settings.log, index=self._settings.index, offset=offset)
-        else:
+        self._write("following", log=self._settings.log, index=self._settings.index, offset=offset)
+        if not self._json:
             self._line.say(
                 f"following {self._settings.log} into {self._settings.index} from offset {offset}; Ctrl-C stops"
             )
@@ -123,25 +141,27 @@ class _Said:
         if now - self._rated >= 1:
             self._rate = (progress.done.views - self._views) / (now - self._rated)
             self._views, self._rated = progress.done.views, now
-        if self._json:
+        if self._json or are_logged():
             self._write_progress(progress, now)
             return
         if progress.applied < progress.offset:
-            self._line.show(f"reading the log again: {progress.applied + 1:,} of {progress.offset + 1:,} messages")
+            self._line.show(f"reading the log again: {progress.applied + 1:,} of {progress.offset + 1:,} {self._unit}")
             return
         waiting = f", {progress.waiting:,} views wait" if progress.waiting else ""
-        self._line.show(f"offset {progress.offset:,}, {progress.lag:,} behind, {self._rate:,.0f} views/s{waiting}")
+        self._line.show(
+            f"offset {progress.offset:,}, {progress.lag:,} {self._unit} behind, {self._rate:,.0f} views/s{waiting}"
+        )
 
     def end(self, messages: int, views: int, dead_letters: int, bounded: int) -> None:
+        self._write(
+            "stopped",
+            offset=self._offset,
+            messages=messages,
+            views=views,
+            dead_letters=dead_letters,
+            bounded=bounded,
+        )
         if self._json:
-            self._write(
-                "stopped",
-                offset=self._offset,
-                messages=messages,
-                views=views,
-                dead_letters=dead_letters,
-                bounded=bounded,
-            )
             return
         say(f"stopped at offset {self._offset}: {messages:,} messages applied, {views:,} views written", style="green")
         if bounded:
@@ -164,7 +184,9 @@ class _Said:
             )
 
     def _write(self, event: str, **values: Any) -> None:
-        write_lines([orjson.dumps({"event": event, **values})])
+        _log.info(event, extra=values)
+        if self._json:
+            write_lines([orjson.dumps({"event": event, **values})])
 
 
 def _stop_with_input(stop: Event) -> None:

@@ -87,7 +87,7 @@ def build_app(newsroom: Newsroom, *, is_loopback: bool = True, metrics: Metrics 
     app = routed(endpoints, 404)
     # For another host's name there are only the APIs of others.
     elsewhere = routed([endpoint for endpoint in endpoints if endpoint.manners is not None], 421)
-    return Door(app, elsewhere, metrics, is_loopback=is_loopback)
+    return Door(app, elsewhere, metrics, newsroom.tracing, is_loopback=is_loopback)
 
 
 def _by_path(

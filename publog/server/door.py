@@ -4,15 +4,18 @@ import logging
 import re
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publog.server.limits import REQUEST_ID_CHARACTERS_MAX, REQUESTS_MAX, RETRY_AFTER_SECONDS
 from publog.server.metrics import Metrics
 from publog.server.problems import Problem, fault
+from publog.server.tracing import request
+
+if TYPE_CHECKING:
+    from publog.telemetry.spans import Tracing
 
 access: Final = logging.getLogger("publog.access")
 faults: Final = logging.getLogger("publog.fault")
@@ -52,11 +55,14 @@ def exchange_of(scope: Scope) -> Exchange:
 class Door:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, elsewhere: ASGIApp, metrics: Metrics, *, is_loopback: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, elsewhere: ASGIApp, metrics: Metrics, tracing: "Tracing | None", *, is_loopback: bool
+    ) -> None:
         """`elsewhere` answers what is sent as if to a proxy, for another host."""
         self._app = app
         self._elsewhere = elsewhere
         self._metrics = metrics
+        self._tracing = tracing
         self._is_loopback = is_loopback
         self._at_work = 0
 
@@ -90,24 +96,27 @@ class Door:
                 ]
             await send(message)
 
+        method = scope["method"] if scope["method"] in _METHODS else "other"
         self._at_work += 1
-        try:
-            is_elsewhere = self._is_loopback and not _LOOPBACK_HOST.match(host)
-            # A browser sends a page's requests this way to no server but the proxy that its user chose.
-            is_asked_as_proxy = absolute is not None and scope["method"] in ("GET", "HEAD")
-            problem = self._refusal(is_misdirected=is_elsewhere and not is_asked_as_proxy)
-            if problem is not None:
-                await problem.response(exchange.request_id)(scope, receive, answer)
-            else:
-                await (self._elsewhere if is_elsewhere else self._app)(scope, receive, answer)
-        except Exception:
-            if is_begun:
-                raise
-            faults.exception("request %s", exchange.request_id)
-            await fault().response(exchange.request_id)(scope, receive, answer)
-        finally:
-            self._at_work -= 1
-            self._note(scope, exchange, status, time.perf_counter() - begun)
+        with request(self._tracing, method, headers) as answered:
+            try:
+                is_elsewhere = self._is_loopback and not _LOOPBACK_HOST.match(host)
+                # A browser sends a page's requests this way to no server but the proxy that its user chose.
+                is_asked_as_proxy = absolute is not None and scope["method"] in ("GET", "HEAD")
+                problem = self._refusal(is_misdirected=is_elsewhere and not is_asked_as_proxy)
+                if problem is not None:
+                    await problem.response(exchange.request_id)(scope, receive, answer)
+                else:
+                    await (self._elsewhere if is_elsewhere else self._app)(scope, receive, answer)
+            except Exception:
+                if is_begun:
+                    raise
+                faults.exception("request %s", exchange.request_id)
+                await fault().response(exchange.request_id)(scope, receive, answer)
+            finally:
+                self._at_work -= 1
+                answered(exchange.route, status)
+                self._note(scope, exchange, method, status, time.perf_counter() - begun)
 
     def _refusal(self, *, is_misdirected: bool) -> Problem | None:
         if self._at_work > REQUESTS_MAX:
@@ -121,22 +130,19 @@ class Door:
         # A page from elsewhere may have its name resolve to this machine: its requests carry that name.
         return misdirected() if is_misdirected else None
 
-    def _note(self, scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+    def _note(self, scope: Scope, exchange: Exchange, method: str, status: int, seconds: float) -> None:
         self._metrics.answered(method, exchange.route, status, seconds)
         client = scope.get("client")
         access.info(
-            orjson.dumps(
-                {
-                    "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                    "request_id": exchange.request_id,
-                    "client": client[0] if client else None,
-                    "method": method,
-                    "route": exchange.route,
-                    "path": scope["path"],
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 2),
-                    **({} if exchange.key is None else {"key": exchange.key}),
-                }
-            ).decode()
+            "request",
+            extra={
+                "request_id": exchange.request_id,
+                "client": client[0] if client else None,
+                "method": method,
+                "route": exchange.route,
+                "path": scope["path"],
+                "status": status,
+                "milliseconds": round(seconds * 1000, 2),
+                **({} if exchange.key is None else {"key": exchange.key}),
+            },
         )

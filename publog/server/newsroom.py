@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from threading import Lock
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from anyio.to_thread import run_sync
 
@@ -25,6 +25,9 @@ from publog.server.timeline import Timeline
 from publog.server.watch import Watch
 from publog.settings import Settings
 
+if TYPE_CHECKING:
+    from publog.telemetry.spans import Tracing
+
 
 class Standing(NamedTuple):
     """How the newsroom is."""
@@ -36,15 +39,12 @@ class Standing(NamedTuple):
     """Empty for an index that was never loaded."""
     dead_letters_by_code: Mapping[str, int]
     held: int
+    lag: int
+    """Messages that the index does not reflect yet."""
 
     @property
     def dead_letters(self) -> int:
         return sum(self.dead_letters_by_code.values())
-
-    @property
-    def lag(self) -> int:
-        """Messages that the index does not reflect yet."""
-        return max(self.last_offset - self.applied_through, 0)
 
     @property
     def is_loaded(self) -> bool:
@@ -64,13 +64,14 @@ class Reader:
 class Newsroom:
     """One home's log, index and holding."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tracing: "Tracing | None" = None) -> None:
         """A home that has no log yet gets one, with the catalog that is given or the built-in one.
 
         Raises:
             InvalidCatalog, IncompatibleSchema, UnusableLog, UnusableIndex.
         """
         self.settings = settings
+        self.tracing = tracing
         settings.home.mkdir(parents=True, exist_ok=True)
         with closing(settings.open_log(create=True)) as log:
             catalog = settings.load_catalog(log)
@@ -135,12 +136,14 @@ class Newsroom:
 
     def standing(self) -> Standing:
         """How it is now."""
-        last = self.last_offset()
         info = self.index.info()
+        with self.reading() as reader:
+            last = reader.log.last_offset()
+            lag = reader.log.count(info.applied_through + 1, last)
         with self._looking:
             letters = self._letters.counts()
             held = self._held.count()
-        return Standing(last, info.applied_through, info.generation, letters, held)
+        return Standing(last, info.applied_through, info.generation, letters, held, lag)
 
     def held(self, id_: str) -> str | None:
         """The URI of a held message, None where none has this id."""

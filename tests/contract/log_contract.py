@@ -28,12 +28,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from assets.errors import InvalidMessage, LogBusy, UnusableLog
 from assets.limits import READ_MESSAGES
 from assets.log import Log, open_log
-from assets.model import Draft, Message, Receipt, Transaction
+from assets.model import Draft, Entry, Message, Receipt, TraceContext, Transaction
 from tests.contract.log_writer import TIME, Abandon, check_transactions, say, wire, write_blocks
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("PUBLOG_SEED") or random.randrange(2**32))
 
+PARENT = "00-" + "a" * 32 + "-" + "c" * 16 + "-01"
 ARTICLE, IMAGE = "nyt://article/1", "nyt://image/1"
 
 Open = Callable[..., Log]
@@ -106,6 +107,7 @@ class LogContract:
 
     def test_an_empty_log_has_nothing(self, log: Log) -> None:
         assert log.last_offset() == -1
+        assert log.count() == log.count(5) == 0
         assert list(log.read()) == list(log.history(ARTICLE)) == []
         assert log.offset_at(TIME) == -1
         assert log.receipts(["id0"]) == log.latest([ARTICLE]) == {}
@@ -193,6 +195,7 @@ class LogContract:
     def test_a_range_has_both_its_ends(self, log: Log, start: int, last: int | None, expected: range) -> None:
         fill(log, 600)
         assert offsets(log.read(start, last)) == list(expected)
+        assert log.count(start, last) == len(expected)
 
     def test_reading_ends_where_the_log_did(self, log: Log, open_: Open) -> None:
         fill(log, 3)
@@ -218,6 +221,32 @@ class LogContract:
         assert [log.offset_at(time) for time in (49, 50)] == [4, later.offset]
 
     # ------------------------------------------------------------------------------------------------------- look-ups
+
+    def test_a_message_carries_the_trace_it_was_published_in(self, log: Log, open_: Open) -> None:
+        log.register_schema("article", '"string"')
+        traces = TraceContext(PARENT, "vendor=1"), TraceContext(PARENT.replace("a", "b"))
+        (first,) = append(log, *alone(draft("untraced")))
+        assert log.traces(0, first.offset) == {}
+        with log.writing():
+            one = log.append(alone(draft("a"), draft("b", value=None)), traces[0])
+            two = log.append([Transaction("tx", [draft("c"), draft("d")])], traces[1])
+        (last,) = append(log, *alone(draft("untraced too")))
+        expected = {
+            receipt.offset: trace for receipts, trace in zip((one, two), traces, strict=True) for receipt in receipts
+        }
+        other = open_()
+        assert other.traces(0, last.offset) == expected
+        assert other.traces(one[1].offset, two[0].offset) == {one[1].offset: traces[0], two[0].offset: traces[1]}
+        # It is no part of a message, and nothing else of the log is another for it.
+        assert [message.id for message in other.read()] == ["untraced", "a", "b", "c", "d", "untraced too"]
+        assert other.verify() == []
+
+    def test_a_trace_goes_with_its_abandoned_message(self, log: Log, open_: Open) -> None:
+        with suppress(Abandon), log.writing():
+            log.append(alone(draft("a")), TraceContext(PARENT))
+            raise Abandon
+        (receipt,) = append(log, *alone(draft("b")))
+        assert open_().traces(0, receipt.offset) == {}
 
     def test_what_is_in_the_log_is_found(self, log: Log) -> None:
         append(
@@ -565,7 +594,10 @@ class Machine(RuleBasedStateMachine):
     @rule(start=numbers, last=st.none() | numbers)
     def read(self, start: int, last: int | None) -> None:
         end = math.inf if last is None else last
-        assert list(self.other.read(start, last)) == [entry for entry in self.messages if start <= entry.offset <= end]
+        expected = [entry for entry in self.messages if start <= entry.offset <= end]
+        assert list(self.other.read(start, last)) == expected
+        assert list(self.other.entries(start, last)) == [Entry(one.offset, one.uri, one.value) for one in expected]
+        assert self.other.count(start, last) == len(expected)
 
     @rule(uri=uris, last=st.none() | numbers)
     def history(self, uri: str, last: int | None) -> None:

@@ -12,15 +12,8 @@ from indexers import Index, Query, open_index, parse
 from indexers.errors import EngineFailed, NoGeneration, UnusableIndex
 from tests.contract.index_contract import SharedIndexContract
 from tests.contract.index_newsroom import gone, story
-from tests.support.elasticsearch_node import elasticsearch_node
 
 pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "javac", "mvn", "flock")]
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with elasticsearch_node(tmp_path_factory.mktemp("elasticsearch")) as url:
-        yield url
 
 
 class TestElasticsearchIndex(SharedIndexContract):
@@ -29,16 +22,15 @@ class TestElasticsearchIndex(SharedIndexContract):
     writes_outlive_processes = True
 
     @pytest.fixture(autouse=True)
-    def _cleared(self, node: str) -> Iterator[None]:
+    def _cleared(self, elasticsearch: str) -> Iterator[None]:
         """A node takes a thousand indexes; those that one test left are gone before the next."""
-        type(self).node = node
+        type(self).node = elasticsearch
         yield
-        with Elasticsearch(node) as client:
+        with Elasticsearch(elasticsearch) as client:
             kept = self.shared_name()
             names = [str(name) for name in client.indices.get_alias(index="*")]
-            for name in names:
-                if kept is None or not name.startswith(kept):
-                    client.indices.delete(index=name)
+            if names := [name for name in names if kept is None or not name.startswith(kept)]:
+                client.indices.delete(index=names)
 
     node: str
 

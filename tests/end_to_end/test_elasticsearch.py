@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.elasticsearch_node import elasticsearch_node
-
 pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "javac", "mvn", "flock")]
 
 
-def test_what_a_batch_and_a_backfill_leave_there_is_what_the_log_says(tmp_path: Path) -> None:
+def test_what_a_batch_and_a_backfill_leave_there_is_what_the_log_says(tmp_path: Path, elasticsearch: str) -> None:
     def publog(*arguments: str, index: str | None = None) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PUBLOG_")}
         return subprocess.run(
@@ -24,21 +22,20 @@ def test_what_a_batch_and_a_backfill_leave_there_is_what_the_log_says(tmp_path: 
             text=True,
         ).stdout
 
-    with elasticsearch_node(tmp_path / "node") as url:
-        index = f"{url}/news"
-        publog("demo")
-        expected = sorted(publog("views", "--from", "log", "--gone").splitlines())
+    index = f"{elasticsearch}/news"
+    publog("demo")
+    expected = sorted(publog("views", "--from", "log", "--gone").splitlines())
 
-        def held() -> list[str]:
-            return sorted(publog("views", "--from", "index", "--gone", index=index).splitlines())
+    def held() -> list[str]:
+        return sorted(publog("views", "--from", "index", "--gone", index=index).splitlines())
 
-        publog("run", "--batch", index=index)
-        assert held() == expected
-        search = ("search", "clock", "--json", "--limit", "50")
-        embedded, served = (json.loads(publog(*search, index=where)) for where in (None, index))
-        assert served["total"] == embedded["total"] > 0
-        assert {hit["uri"] for hit in served["hits"]} == {hit["uri"] for hit in embedded["hits"]}
-        publog("backfill", index=index)
-        assert held() == expected
-        publog("backfill", "rollback", index=index)
-        assert held() == expected
+    publog("run", "--batch", index=index)
+    assert held() == expected
+    search = ("search", "clock", "--json", "--limit", "50")
+    embedded, served = (json.loads(publog(*search, index=where)) for where in (None, index))
+    assert served["total"] == embedded["total"] > 0
+    assert {hit["uri"] for hit in served["hits"]} == {hit["uri"] for hit in embedded["hits"]}
+    publog("backfill", index=index)
+    assert held() == expected
+    publog("backfill", "rollback", index=index)
+    assert held() == expected

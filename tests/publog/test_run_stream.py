@@ -150,7 +150,7 @@ def test_on_a_terminal_a_live_line_says_how_it_is(shell: Shell) -> None:
     os.close(secondary)
     seen = b""
     try:
-        while not re.search(rb"offset 1, 0 behind, 0 views/s", seen):
+        while not re.search(rb"offset 1, 0 messages behind, 0 views/s", seen):
             seen += os.read(primary, 4096)
         process.send_signal(signal.SIGINT)
         while b"stopped at offset 1" not in seen:

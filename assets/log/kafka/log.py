@@ -28,10 +28,11 @@ from assets.log.kafka.records import (
     message_of,
     records_of,
     schema_record,
+    trace_of,
 )
 from assets.log.kafka.topics import open_topics
 from assets.log.kafka.writer import Undecided, acquire_writer, release_writer
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, Transaction
+from assets.model import NEVER, Entry, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
 
 class KafkaLog:
@@ -80,13 +81,13 @@ class KafkaLog:
                 self._pending, self._pending_ids = None, {}
             self._index_own(pending)
 
-    def append(self, transactions: Iterable[Transaction]) -> list[Receipt]:
+    def append(self, transactions: Iterable[Transaction], trace: TraceContext | None = None) -> list[Receipt]:
         if self._pending is None:
             raise RuntimeError("append works only inside writing()")
         if self._failure is not None:
             raise self._failure
         try:
-            return self._append(self._pending, list(transactions))
+            return self._append(self._pending, list(transactions), trace)
         except BaseException as error:
             self._failure = error
             raise
@@ -109,9 +110,24 @@ class KafkaLog:
     def last_offset(self) -> int:
         return self._messages.last()
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        index, end = self._synced(), self.last_offset()
+        return index.count(max(start, 0), end if last is None else min(last, end))
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset()
         return self._read(max(start, 0), end if last is None else min(last, end))
+
+    def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
+        return (Entry(message.offset, message.uri, message.value) for message in self.read(start, last))
+
+    def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
+        found: dict[int, TraceContext] = {}
+        for record in self._messages.records(max(start, 0), min(last, self.last_offset()) + 1):
+            trace, offset = trace_of(record.headers()), record.offset()  # pyright: ignore[reportArgumentType] - as below
+            if trace is not None and offset is not None:
+                found[offset] = trace
+        return found
 
     def history(self, uri: str, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset()
@@ -199,8 +215,8 @@ class KafkaLog:
                     yield message
 
             yield from problems_in(counted(), kinds)
-            if index.count(last) != count:
-                yield f"the index beside the log has {index.count(last)} of {count} messages; remove {self._path}."
+            if {index.count(0, last), index.found(last)} != {count}:
+                yield f"the index beside the log has {index.found(last)} of {count} messages; remove {self._path}."
         except AssetsError as error:
             yield f"{error}."
 
@@ -264,13 +280,15 @@ class KafkaLog:
         with self._writer.turn(WRITER_WAIT_SECONDS_MAX):
             yield
 
-    def _append(self, pending: list[Message], transactions: Sequence[Transaction]) -> list[Receipt]:
+    def _append(
+        self, pending: list[Message], transactions: Sequence[Transaction], trace: TraceContext | None
+    ) -> list[Receipt]:
         ids = [draft.id for _, drafts in transactions for draft in drafts]
         if not ids:
             return []
         if len(set(ids)) < len(ids) or not self._pending_ids.keys().isdisjoint(ids) or self._index.receipts(ids):
             raise InvalidMessage("id", "is in the log already; its receipt says where")
-        entries = list(records_of(transactions, f"/{self._place.topic}"))
+        entries = list(records_of(transactions, f"/{self._place.topic}", trace))
         offsets = self._writer.produce(self._place.topic, (record for *_, record in entries))
         messages = [
             Message(offset, draft.uri, draft.time, draft.id, tx, end, draft.value)

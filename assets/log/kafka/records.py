@@ -1,6 +1,7 @@
 """A message as a record of the topic, and back: key, value and headers as DESIGN 3 says. No client in here.
 
-The headers are CloudEvents' names in the Kafka protocol binding, and three of our own: the transaction's name, whether
+The headers are CloudEvents' names in the Kafka protocol binding, its distributed tracing extension among them, and three
+of our own: the transaction's name, whether
 it ends here, and the time where RFC 3339 can't say it.
 """
 
@@ -11,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from assets.errors import CorruptLog
-from assets.model import Draft, Message, RegisteredSchema, Transaction, microseconds, rfc3339
+from assets.model import Draft, Message, RegisteredSchema, TraceContext, Transaction, microseconds, rfc3339
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -41,12 +42,15 @@ class Catalog(NamedTuple):
     files: Mapping[str, str]
 
 
-def records_of(transactions: Sequence[Transaction], source: str) -> Iterator[tuple[Draft, str | None, bool, Record]]:
+def records_of(
+    transactions: Sequence[Transaction], source: str, trace: TraceContext | None = None
+) -> Iterator[tuple[Draft, str | None, bool, Record]]:
     """Each draft with its transaction's name, whether it is the last one, and its record."""
+    traced = _trace_headers(trace)
     for tx, drafts in transactions:
         for number, draft in enumerate(drafts, 1):
             end = number == len(drafts)
-            yield draft, tx, end, _record(draft, tx, source, end=end)
+            yield draft, tx, end, _record(draft, tx, source, traced, end=end)
 
 
 def message_of(
@@ -74,6 +78,15 @@ def message_of(
         raise CorruptLog(f"the record at offset {offset} is no message of publog: {error!r}") from error
 
 
+def trace_of(headers: Sequence[tuple[str, Any]] | None) -> TraceContext | None:
+    """The trace that a record carries; None for one that carries none, or none that can be read."""
+    found = dict(headers or ())
+    parent, state = found.get("ce_traceparent"), found.get("ce_tracestate") or b""
+    if parent is None:
+        return None
+    return TraceContext(parent.decode(errors="replace"), state.decode(errors="replace"))
+
+
 def schema_record(schema: RegisteredSchema) -> Record:
     return Record(SCHEMA_KEY, orjson.dumps(schema._asdict()), [])
 
@@ -99,7 +112,7 @@ def control_of(offset: int, key: bytes | None, value: bytes | None) -> Registere
     raise CorruptLog(f"the record at offset {offset} beside the log is neither schema nor catalog: {key!r}")
 
 
-def _record(draft: Draft, tx: str | None, source: str, *, end: bool) -> Record:
+def _record(draft: Draft, tx: str | None, source: str, traced: Headers, *, end: bool) -> Record:
     headers: Headers = [
         _SPECVERSION,
         ("ce_id", draft.id.encode()),
@@ -110,7 +123,15 @@ def _record(draft: Draft, tx: str | None, source: str, *, end: bool) -> Record:
     ]
     if tx is not None:
         headers.append(("publog_tx", tx.encode()))
+    headers += traced
     return Record(draft.uri.encode(), draft.value, headers)
+
+
+def _trace_headers(trace: TraceContext | None) -> Headers:
+    if trace is None:
+        return []
+    headers: Headers = [("ce_traceparent", trace.traceparent.encode())]
+    return [*headers, ("ce_tracestate", trace.tracestate.encode())] if trace.tracestate else headers
 
 
 def _time_header(time: int) -> tuple[str, bytes]:

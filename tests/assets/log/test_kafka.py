@@ -1,6 +1,8 @@
 """What is the log on Kafka's own: its records, its topics, who may write, and the index beside it."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -238,7 +240,7 @@ def test_a_commit_whose_answer_was_lost_is_settled(
 
 
 @needs_broker
-@pytest.mark.parametrize("harm", ["lost", "damaged", "made by nobody"])
+@pytest.mark.parametrize("harm", ["lost", "damaged", "made by nobody", "made by another version"])
 def test_an_index_that_is_no_use_is_made_again(open_on: Callable[[str], Log], tmp_path: Path, harm: str) -> None:
     log = open_on("here")
     fill(log, 300)
@@ -248,6 +250,9 @@ def test_an_index_that_is_no_use_is_made_again(open_on: Callable[[str], Log], tm
     (file,) = (tmp_path / "here").glob("*.db")
     if harm == "lost":
         file.unlink()
+    elif harm == "made by another version":
+        with closing(sqlite3.connect(file)) as connection:
+            connection.executescript("PRAGMA user_version = 1; ALTER TABLE reflects DROP COLUMN messages")
     else:
         file.write_bytes(b"x" * 100_000 if harm == "damaged" else b"")
     again = open_on("here")
