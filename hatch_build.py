@@ -8,8 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-MODULE = "assets.native"
-SOURCE = "assets/native.pyx"
+MODULES = {"assets.native": "assets/native.pyx", "denormalizer.native": "denormalizer/native.pyx"}
 
 
 class CompiledModule(BuildHookInterface[Any]):
@@ -17,21 +16,24 @@ class CompiledModule(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's interface
         try:
-            path = compile_module(Path(self.root))
+            paths = compile_modules(Path(self.root))
         except Exception as error:  # noqa: BLE001 - what comes where there is no compiler differs from one to the next
             self.app.display_warning(f"publog goes without its compiled part, and slower: {error}")
             return
-        build_data["artifacts"].append(f"/{path}")
+        build_data["artifacts"] += [f"/{path}" for path in paths]
         build_data["infer_tag"] = True
         build_data["pure_python"] = False
 
 
-def compile_module(root: Path) -> str:
-    """Compile it beside its source; returns the path, from the root."""
+def compile_modules(root: Path) -> list[str]:
+    """Compile them beside their sources; returns the paths, from the root."""
     build = str(root / "build" / "compiled")
-    extension = Extension(MODULE, [str(root / SOURCE)], extra_compile_args=["-O3"])
-    command = build_ext(Distribution({"ext_modules": cythonize([extension], build_dir=build, quiet=True)}))
+    extensions = [
+        Extension(module, [str(root / source)], extra_compile_args=["-O3"]) for module, source in MODULES.items()
+    ]
+    compiled = cythonize(extensions, build_dir=build, include_path=[str(root)], quiet=True)
+    command = build_ext(Distribution({"ext_modules": compiled}))
     command.build_lib, command.build_temp = str(root), build
     command.ensure_finalized()
     command.run()
-    return str(Path(command.get_ext_fullpath(MODULE)).relative_to(root))
+    return [str(Path(command.get_ext_fullpath(module)).relative_to(root)) for module in MODULES]

@@ -32,7 +32,7 @@ def copy_log(source: Log, target: Log, on_progress: Callable[[int], None] = lamb
     Args:
         source: Only read.
         target: Nobody else may write to it meanwhile.
-        on_progress: Told the source's offset up to which everything is in the target.
+        on_progress: Told how many messages are in the target.
 
     Raises:
         UnusableLog: the target holds something else.
@@ -47,7 +47,7 @@ def copy_log(source: Log, target: Log, on_progress: Callable[[int], None] = lamb
         with target.writing():
             target.append([transaction for transaction, _ in block])
         count += sum(len(transaction.drafts) for transaction, _ in block)
-        on_progress(block[-1][1])
+        on_progress(verified + count)
     files = source.catalog_files()
     if files is not None:
         target.save_catalog(parse_catalog(files).digest, files)

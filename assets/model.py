@@ -39,6 +39,14 @@ class Message(NamedTuple):
     """Avro in Confluent wire format: magic 0, four bytes of schema id, the payload."""
 
 
+class Entry(NamedTuple):
+    """What a fold takes of a message: which asset is what from now on."""
+
+    offset: int
+    uri: str
+    value: bytes | None
+
+
 class Draft(NamedTuple):
     """A message on its way into the log: validated and encoded, without an offset."""
 

@@ -11,7 +11,7 @@ from cpython.dict cimport PyDict_GetItem, PyDict_Size
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.list cimport PyList_GET_SIZE
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact, PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -71,27 +71,6 @@ class _Unsupported(Exception):
 
 cdef class Node:
     """A type of a schema."""
-
-    cdef int op
-    cdef int hole
-    """The number of the reference path that ends here, -1 where none does."""
-    cdef int null_branch
-    """Of a nullable type: which of its two branches is null."""
-    cdef Py_ssize_t size
-    """Of a fixed: its bytes."""
-    cdef Node inner
-    """Of an array or a nullable type."""
-    cdef list names
-    """Of a record: its fields' names."""
-    cdef list keys
-    """Of a record: its fields' names as JSON, with the comma or brace before and the colon behind."""
-    cdef list fields
-    cdef list defaults
-    """Of a record: each field's default in Avro, None where it has none."""
-    cdef list symbols
-    """Of an enum, as JSON."""
-    cdef dict indexes
-    """Of an enum."""
 
 
 cdef Node _node(type_, str path, dict holes, bint top):
@@ -160,10 +139,6 @@ cdef bytes _default(Node node, value):
 cdef class Buffer:
     """Bytes that grow."""
 
-    cdef char* data
-    cdef Py_ssize_t length
-    cdef Py_ssize_t capacity
-
     def __cinit__(self):
         self.capacity = 4096
         self.data = <char*>PyMem_Malloc(self.capacity)
@@ -186,14 +161,8 @@ cdef class Buffer:
             self.capacity = needed
         return 0
 
-    cdef int add(self, const char* data, Py_ssize_t length) except -1:
-        self.room(length)
-        memcpy(self.data + self.length, data, length)
-        self.length += length
-        return 0
-
-    cdef inline int add_bytes(self, bytes data) except -1:
-        return self.add(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    cdef int add_bytes(self, bytes data) except -1:
+        return append(self, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
     cdef bytes taken(self):
         """What is in it; it is empty then."""
@@ -268,7 +237,7 @@ cdef inline char* _escaped(char* to, uint8_t byte) noexcept nogil:
     return to + 2
 
 
-cdef int _text(Buffer out, const uint8_t* at, Py_ssize_t length) except -1:
+cdef int write_text(Buffer out, const uint8_t* at, Py_ssize_t length) except -1:
     """A string, in quotes; 1 if it is no UTF-8."""
     cdef const uint8_t* end = at + length
     cdef const uint8_t* begun = at
@@ -330,7 +299,7 @@ cdef int _latin(Buffer out, const uint8_t* at, Py_ssize_t length) except -1:
     return 0
 
 
-cdef int _number(Buffer out, int64_t value) except -1:
+cdef int write_number(Buffer out, int64_t value) except -1:
     cdef char[20] digits
     cdef int count = 0
     cdef uint64_t left = <uint64_t>value
@@ -430,59 +399,57 @@ cdef int _time(Buffer out, int64_t value, int64_t per_second) except -1:
 # ------------------------------------------------------------------------------------------------------------ Avro, read
 
 
-cdef struct Hole:
-    Py_ssize_t start
-    Py_ssize_t end
-    int path
+cdef int* _ints(list values) except NULL:
+    """In memory of their own, at least one long."""
+    cdef int* found = <int*>PyMem_Malloc((len(values) + 1) * sizeof(int))
+    if found == NULL:
+        raise MemoryError
+    for number, value in enumerate(values):
+        found[<Py_ssize_t>number] = value
+    return found
 
 
 cdef class Cutter:
     """A kind's payloads as JSON text in each of some shapes, cut open at references."""
 
-    cdef Node record
-    cdef list shapes
-    cdef set ids
-    cdef object make
-    cdef Py_ssize_t bytes_max
-    cdef Buffer text
-    cdef Buffer piece
-    cdef Py_ssize_t* ends
-    """Where each of the record's fields ends in the text; first, where the first one begins."""
-    cdef Hole* holes
-    cdef Py_ssize_t holes_count
-    cdef Py_ssize_t holes_capacity
-    cdef list values
-    """What stands in the holes."""
-    cdef const uint8_t* at
-    cdef const uint8_t* end
-    cdef bint busy
-    """Whether a payload is being cut: another thread may come in while `make` runs."""
-
     def __cinit__(self):
-        self.holes_capacity = 64
+        self.holes_capacity = self.refs_capacity = 64
         self.holes = <Hole*>PyMem_Malloc(self.holes_capacity * sizeof(Hole))
+        self.refs = <Ref*>PyMem_Malloc(self.refs_capacity * sizeof(Ref))
         self.ends = <Py_ssize_t*>PyMem_Malloc(sizeof(Py_ssize_t))
-        if self.holes == NULL or self.ends == NULL:
+        if self.holes == NULL or self.refs == NULL or self.ends == NULL:
             raise MemoryError
 
     def __dealloc__(self):
+        cdef int number
         PyMem_Free(self.holes)
+        PyMem_Free(self.refs)
         PyMem_Free(self.ends)
+        for number in range(self.shapes_count):
+            PyMem_Free(self.shapes[number].runs)
+            PyMem_Free(self.shapes[number].kept)
+        PyMem_Free(self.shapes)
 
     def __init__(self, record, shapes, ids, make, bytes_max):
+        cdef CutShape* shape
         paths = list(dict.fromkeys(path for _, holes in shapes for path in holes))
         names = list(record.fields)
         self.record = _node(record, "", {path: number for number, path in enumerate(paths)}, True)
-        self.shapes = []
+        self.shapes = <CutShape*>PyMem_Calloc(len(shapes), sizeof(CutShape))
+        if self.shapes == NULL:
+            raise MemoryError
         for fields, holes in shapes:
             runs = []
             for number in (names.index(name) for name in fields):
-                if runs and runs[len(runs) - 1][1] == number:
-                    runs[len(runs) - 1][1] = number + 1
+                if runs and runs[len(runs) - 1] == number:
+                    runs[len(runs) - 1] = number + 1
                 else:
-                    runs.append([number, number + 1])
-            kept = [holes.index(path) if path in holes else -1 for path in paths]
-            self.shapes.append(([tuple(run) for run in runs], kept))
+                    runs += [number, number + 1]
+            shape = &self.shapes[self.shapes_count]
+            shape.runs = _ints(runs)
+            shape.runs_count = len(runs) // 2
+            shape.kept = _ints([holes.index(path) if path in holes else -1 for path in paths])
+            self.shapes_count += 1
         self.ids = set(ids)
         self.make = make
         self.bytes_max = bytes_max
@@ -493,7 +460,7 @@ cdef class Cutter:
             raise MemoryError
         self.ends = ends
 
-    def cut(self, str uri, bytes value):
+    def __call__(self, str uri, bytes value):
         """The payload of an asset in each shape; None where the libraries are to be asked."""
         if self.busy:
             return None
@@ -504,64 +471,80 @@ cdef class Cutter:
             self.busy = False
 
     cdef object cut_alone(self, str uri, bytes value):
-        cdef Py_ssize_t length = PyBytes_GET_SIZE(value)
-        cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(value)
+        cdef Py_ssize_t length = 0
+        cdef const char* name = PyUnicode_AsUTF8AndSize(uri, &length)
+        cdef int number
+        if self.take(name, length, <const uint8_t*>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)):
+            return None
+        return [self.shaped(&self.shapes[number]) for number in range(self.shapes_count)]
+
+    cdef int take(self, const char* uri, Py_ssize_t uri_length, const uint8_t* data, Py_ssize_t length) except -1:
+        """Bring a payload to text, with its holes; 1 where the libraries are to be asked. `refs` point into `data`."""
         cdef Py_ssize_t number, fields = PyList_GET_SIZE(self.record.fields)
         cdef uint32_t id_
         if length < HEADER or length > self.bytes_max or data[0] != 0:
-            return None
+            return 1
         id_ = (<uint32_t>data[1] << 24) | (<uint32_t>data[2] << 16) | (<uint32_t>data[3] << 8) | data[4]
         if id_ not in self.ids:
-            return None
+            return 1
         self.at = data + HEADER
         self.end = data + length
         self.text.length = 0
-        self.holes_count = 0
-        self.values = []
-        self.text.add(b'{"uri":"', 8)
-        self.text.add(PyUnicode_AsUTF8AndSize(uri, &length), length)
-        self.text.add(b'"', 1)
+        self.holes_count = self.refs_count = 0
+        append(self.text, b'{"uri":"', 8)
+        append(self.text, uri, uri_length)
+        append(self.text, b'"', 1)
         self.ends[0] = self.text.length
         for number in range(fields):
             self.text.add_bytes(<bytes>self.record.keys[number])
             if self.read(<Node>self.record.fields[number]):
-                return None
+                return 1
             self.ends[number + 1] = self.text.length
-        if self.at != self.end:
-            return None
-        return [self.shaped(<list>runs, <list>kept) for runs, kept in self.shapes]
+        return self.at != self.end
 
-    cdef object shaped(self, list runs, list kept):
+    cdef object shaped(self, const CutShape* shape):
         cdef Buffer piece = self.piece
         cdef Py_ssize_t at, end, hole = 0
-        cdef int place
+        cdef int place, run
         cdef list pieces = None
         cdef list filled = None
         piece.length = 0
-        piece.add(self.text.data, self.ends[0])
-        for first, last in runs:
-            at = self.ends[<Py_ssize_t>first]
-            end = self.ends[<Py_ssize_t>last]
+        append(piece, self.text.data, self.ends[0])
+        for run in range(shape.runs_count):
+            at = self.ends[shape.runs[2 * run]]
+            end = self.ends[shape.runs[2 * run + 1]]
             while hole < self.holes_count and self.holes[hole].start < at:
                 hole += 1
             while hole < self.holes_count and self.holes[hole].start < end:
-                place = kept[self.holes[hole].path]
+                place = shape.kept[self.holes[hole].path]
                 if place >= 0:
                     if pieces is None:
                         pieces, filled = [], []
-                    piece.add(self.text.data + at, self.holes[hole].start - at)
+                    append(piece, self.text.data + at, self.holes[hole].start - at)
                     pieces.append(piece.taken())
-                    filled.append((place, self.values[hole]))
+                    filled.append((place, self.value(self.holes[hole].refs)))
                     at = self.holes[hole].end
                 hole += 1
-            piece.add(self.text.data + at, end - at)
-        piece.add(b"}", 1)
+            append(piece, self.text.data + at, end - at)
+        append(piece, b"}", 1)
         if pieces is None:
             return piece.taken()
         pieces.append(piece.taken())
         return self.make(pieces, filled)
 
-    cdef int hole(self, Py_ssize_t start, int path, value) except -1:
+    cdef object value(self, Py_ssize_t at):
+        """What stands in a hole: a string, or the list of strings and nulls that begins there."""
+        cdef list items
+        if self.refs[at].length != OPEN:
+            return PyUnicode_DecodeUTF8(<const char*>self.refs[at].text, self.refs[at].length, NULL)
+        items = []
+        at += 1
+        while self.refs[at].length != CLOSE:
+            items.append(None if self.refs[at].length == NULL_REF else self.value(at))
+            at += 1
+        return items
+
+    cdef int hole(self, Py_ssize_t start, int path, Py_ssize_t refs) except -1:
         cdef Hole* holes
         if self.holes_count == self.holes_capacity:
             holes = <Hole*>PyMem_Realloc(self.holes, 2 * self.holes_capacity * sizeof(Hole))
@@ -569,12 +552,23 @@ cdef class Cutter:
                 raise MemoryError
             self.holes = holes
             self.holes_capacity *= 2
-        self.holes[self.holes_count] = Hole(start, self.text.length, path)
+        self.holes[self.holes_count] = Hole(start, self.text.length, refs, self.refs_count, path)
         self.holes_count += 1
-        self.values.append(value)
         return 0
 
-    cdef inline int long(self, int64_t* value) noexcept:
+    cdef int ref(self, const uint8_t* text, Py_ssize_t length) except -1:
+        cdef Ref* refs
+        if self.refs_count == self.refs_capacity:
+            refs = <Ref*>PyMem_Realloc(self.refs, 2 * self.refs_capacity * sizeof(Ref))
+            if refs == NULL:
+                raise MemoryError
+            self.refs = refs
+            self.refs_capacity *= 2
+        self.refs[self.refs_count] = Ref(text, length)
+        self.refs_count += 1
+        return 0
+
+    cdef int long(self, int64_t* value) noexcept:
         """1 if there is none."""
         cdef uint64_t found = 0
         cdef int shift = 0
@@ -591,7 +585,7 @@ cdef class Cutter:
             shift += 7
         return 1
 
-    cdef inline int counted(self, int64_t* length) noexcept:
+    cdef int counted(self, int64_t* length) noexcept:
         """A length and that many bytes behind it; 1 if there are fewer."""
         return self.long(length) or length[0] < 0 or length[0] > self.end - self.at
 
@@ -607,7 +601,7 @@ cdef class Cutter:
             if self.long(&value) or value < 0 or value > 1:
                 return 1
             if value == node.null_branch:
-                out.add(b"null", 4)
+                append(out, b"null", 4)
                 return 0
             if node.hole < 0:
                 return self.read(node.inner)
@@ -615,17 +609,17 @@ cdef class Cutter:
         if node.hole >= 0:
             return self.cut_open(node, node.hole)
         if op == STRING:
-            if self.counted(&value) or _text(out, self.at, value):
+            if self.counted(&value) or write_text(out, self.at, value):
                 return 1
             self.at += value
         elif op == INT:
             if self.long(&value) or value < -2147483648 or value > 2147483647:
                 return 1
-            _number(out, value)
+            write_number(out, value)
         elif op == LONG:
             if self.long(&value):
                 return 1
-            _number(out, value)
+            write_number(out, value)
         elif op == MILLIS:
             return self.long(&value) or _time(out, value, 1000)
         elif op == MICROS:
@@ -638,9 +632,9 @@ cdef class Cutter:
             if self.at == self.end or self.at[0] > 1:
                 return 1
             if self.at[0]:
-                out.add(b"true", 4)
+                append(out, b"true", 4)
             else:
-                out.add(b"false", 5)
+                append(out, b"false", 5)
             self.at += 1
         elif op == ENUM:
             if self.long(&value) or value < 0 or value >= PyList_GET_SIZE(node.symbols):
@@ -673,47 +667,46 @@ cdef class Cutter:
                 out.add_bytes(<bytes>node.keys[number])
                 if self.read(<Node>node.fields[number]):
                     return 1
-            out.add(b"}" if PyList_GET_SIZE(node.fields) else b"{}", 1 if PyList_GET_SIZE(node.fields) else 2)
+            append(out, b"}" if PyList_GET_SIZE(node.fields) else b"{}", 1 if PyList_GET_SIZE(node.fields) else 2)
         elif op == ARRAY:
-            return self.items(node, None)
+            return self.items(node, False)
         elif op == NOTHING:
-            out.add(b"null", 4)
+            append(out, b"null", 4)
         return 0
 
     cdef int cut_open(self, Node node, int path) except -1:
         """A reference or an array of them: into the text, and among the holes."""
-        cdef Py_ssize_t start = self.text.length
-        cdef list items
+        cdef Py_ssize_t start = self.text.length, refs = self.refs_count
         if node.op == STRING:
-            value = self.uri()
-            if value is None:
+            if self.uri():
                 return 1
-            self.hole(start, path, value)
-            return 0
-        items = []
-        if self.items(node, items):
+            return self.hole(start, path, refs)
+        self.ref(NULL, OPEN)
+        if self.items(node, True):
             return 1
-        if items:
-            self.hole(start, path, items)
+        if self.refs_count == refs + 1:
+            self.refs_count = refs
+            return 0
+        self.ref(NULL, CLOSE)
+        return self.hole(start, path, refs)
+
+    cdef int uri(self) except -1:
+        """A string, into the text and among the references; 1 if there is none."""
+        cdef int64_t length = 0
+        if self.counted(&length) or write_text(self.text, self.at, length):
+            return 1
+        self.ref(self.at, length)
+        self.at += length
         return 0
 
-    cdef object uri(self):
-        """A string, into the text too; None if there is none."""
-        cdef int64_t length = 0
-        if self.counted(&length) or _text(self.text, self.at, length):
-            return None
-        value = PyUnicode_DecodeUTF8(<const char*>self.at, length, NULL)
-        self.at += length
-        return value
-
-    cdef int items(self, Node node, list uris) except -1:
-        """An array, in its blocks; where it is of references, they are put into `uris`."""
+    cdef int items(self, Node node, bint refer) except -1:
+        """An array, in its blocks; `refer`: of references, to be kept."""
         cdef Buffer out = self.text
         cdef Node inner = node.inner
         cdef Node item
         cdef int64_t count = 0, size = 0, branch = 0
         cdef bint first = True
-        out.add(b"[", 1)
+        append(out, b"[", 1)
         while True:
             if self.long(&count):
                 return 1
@@ -726,9 +719,9 @@ cdef class Cutter:
             while count:
                 count -= 1
                 if not first:
-                    out.add(b",", 1)
+                    append(out, b",", 1)
                 first = False
-                if uris is None:
+                if not refer:
                     if self.read(inner):
                         return 1
                     continue
@@ -736,14 +729,12 @@ cdef class Cutter:
                     if self.long(&branch) or branch < 0 or branch > 1:
                         return 1
                     if branch == inner.null_branch:
-                        out.add(b"null", 4)
-                        uris.append(None)
+                        append(out, b"null", 4)
+                        self.ref(NULL, NULL_REF)
                         continue
-                value = self.uri()
-                if value is None:
+                if self.uri():
                     return 1
-                uris.append(value)
-        out.add(b"]", 1)
+        append(out, b"]", 1)
         return 0
 
 
@@ -815,7 +806,7 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
         except UnicodeEncodeError:
             return 1
         _put_long(out, length)
-        out.add(text, length)
+        append(out, text, length)
     elif op == INT:
         if _whole(value, &number) or number < -2147483648 or number > 2147483647:
             return 1
@@ -840,9 +831,9 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
         _put_long(out, number)
     elif op == BOOLEAN:
         if value is True:
-            out.add(b"\1", 1)
+            append(out, b"\1", 1)
         elif value is False:
-            out.add(b"\0", 1)
+            append(out, b"\0", 1)
         else:
             return 1
     elif op == ENUM:
@@ -854,7 +845,7 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
         if not PyFloat_CheckExact(value):
             return 1
         real = PyFloat_AS_DOUBLE(value)
-        out.add(<const char*>&real, 8)
+        append(out, <const char*>&real, 8)
     elif op == FLOAT:
         if not PyFloat_CheckExact(value):
             return 1
@@ -862,7 +853,7 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
         if not -3.4e38 < real < 3.4e38:
             return 1
         single = <float>real
-        out.add(<const char*>&single, 4)
+        append(out, <const char*>&single, 4)
     elif op == ARRAY:
         if type(value) is not list:
             return 1
@@ -872,7 +863,7 @@ cdef int _put(Node node, value, Buffer out, bint decoded) except -1:
             for at in range(length):
                 if _put(node.inner, (<list>value)[at], out, decoded):
                     return 1
-        out.add(b"\0", 1)
+        append(out, b"\0", 1)
     elif op == RECORD:
         if type(value) is not dict:
             return 1
@@ -995,7 +986,7 @@ def cutter(record, shapes, ids, make, bytes_max):
         bytes_max: Of a payload.
     """
     try:
-        return Cutter(record, shapes, ids, make, bytes_max).cut
+        return Cutter(record, shapes, ids, make, bytes_max)
     except _Unsupported:
         return None
 

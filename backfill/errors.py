@@ -76,7 +76,7 @@ class FallsBehind(BackfillError):
 
     def __init__(self, generation: str, lag: int) -> None:
         super().__init__(
-            f"generation {generation} stays {lag:,} messages behind the live one; try again when less is published"
+            f"generation {generation} stays {lag:,} offsets behind the live one; try again when less is published"
         )
         self.generation = generation
         self.lag = lag

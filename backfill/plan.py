@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -84,8 +85,7 @@ def plan(log: Log, catalog: Catalog, index_url: str, shards: int) -> Plan:
     """
     with closing(open_index(index_url)) as target:
         url = target.url
-    # A log whose offsets have gaps has fewer messages than that.
-    messages = log.last_offset() + 1
+    messages = log.count()
     with TemporaryDirectory(prefix="publog-plan-") as folder, paused_collector():
         sample = _measure(log, catalog, url, Path(folder))
     processes = max(1, min(shards, os.cpu_count() or 1))
@@ -131,7 +131,7 @@ def _measure(log: Log, catalog: Catalog, url: str, folder: Path) -> _Sample:
 
     def counted() -> Iterator[Any]:
         nonlocal read
-        for message in log.read(0, SAMPLE_MESSAGES - 1):
+        for message in islice(log.read(), SAMPLE_MESSAGES):
             read += 1
             yield message
 

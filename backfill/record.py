@@ -31,6 +31,8 @@ class Record:
     shards: int
     begun: str
     """RFC 3339."""
+    memory: int = 0
+    """Bytes that the folds of its build may take together; 0: any."""
     phase: Phase = "building"
     verified_through: int | None = None
     """The watermark at which all its documents were found to be what the log says."""

@@ -43,8 +43,11 @@ class Backfill:
         self._home = home
         self.records = Records(home)
 
-    def begin(self, catalog: Catalog, shards: int) -> Record:
+    def begin(self, catalog: Catalog, shards: int, *, memory: int = 0) -> Record:
         """A new generation, empty as yet.
+
+        Args:
+            memory: Bytes that the folds of its build may take together (`pipeline.run.run_build`).
 
         Raises:
             UnfinishedBackfill: there is one already.
@@ -58,6 +61,7 @@ class Backfill:
             former=former,
             last=self._log.last_offset(),
             shards=shards,
+            memory=memory,
             begun=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         )
         self.records.write(record)
@@ -87,6 +91,7 @@ class Backfill:
                 dead_letters=self.records.letters(record.generation),
                 part_views_max=PART_VIEWS,
                 shards=record.shards,
+                memory=record.memory,
                 runner=runner,
                 options=options,
                 on_progress=on_progress,

@@ -90,7 +90,6 @@ class Expander:
             return View(name, uri, root.offset, "gone", EMPTY_CONTENT, _sources(closure)[0])
         place = view.root.places[root.kind]
         rendered = root.rendered[place.shape]
-        cut: tuple[str, ...] = ()
         if isinstance(rendered, bytes):
             content = rendered
         else:
@@ -98,14 +97,24 @@ class Expander:
             try:
                 content = walk.content(rendered, place.targets, uri, view.definition.depth, closure)
             except _BeyondBounds:
-                closure = {uri: root}
-                bounded = _BoundedWalk(self._lookup, self._bounds)
-                content = bounded.content(rendered, place.targets, uri, view.definition.depth, closure)
-                cut = tuple(sorted(bounded.reached))
+                return expand_bounded(self._lookup, self._bounds, view, uri, root)
             if walk.kept_count > SUBTREES_KEPT_MAX or walk.kept_bytes > SUBTREES_KEPT_BYTES_MAX:
                 self.forget()
         sources, version = _sources(closure)
-        return View(name, uri, version, "live", content, sources, cut)
+        return View(name, uri, version, "live", content, sources)
+
+
+def expand_bounded(lookup: Lookup, bounds: Bounds, view: ViewPlan, uri: str, root: Asset) -> View:
+    """A view that goes beyond its bounds, cut short there."""
+    assert root.rendered is not None
+    place = view.root.places[root.kind]
+    rendered = root.rendered[place.shape]
+    closure: dict[str, Asset | None] = {uri: root}
+    walk = _BoundedWalk(lookup, bounds)
+    assert isinstance(rendered, Fragments), "without references it is within every bound"
+    content = walk.content(rendered, place.targets, uri, view.definition.depth, closure)
+    sources, version = _sources(closure)
+    return View(view.definition.name, uri, version, "live", content, sources, tuple(sorted(walk.reached)))
 
 
 class _Walk:

@@ -15,7 +15,7 @@ from zlib import crc32
 import orjson
 
 from assets.errors import InvalidUri, Undecodable
-from assets.model import NEVER, Message, check_uri, kind_of
+from assets.model import NEVER, Entry, Message, check_uri, kind_of
 from denormalizer.backlog import Backlog, Due
 from denormalizer.dependencies import Referrers, dependents
 from denormalizer.errors import OutOfOrder
@@ -134,7 +134,7 @@ class Fold:
         self.watermark = watermark
         self._emitted_through = emitted_through
 
-    def apply(self, messages: Iterable[Message]) -> None:
+    def apply(self, messages: Iterable[Message | Entry]) -> None:
         """Take messages in. Those already applied are dropped.
 
         Raises:
@@ -366,7 +366,7 @@ class Fold:
                 rendered = self._renderer.render(asset.kind, uri, asset.value)
             except (Undecodable, TypeError, ValueError) as error:
                 if asset.owned:
-                    self.dead_letters.append(_letter(uri, asset, error))
+                    self.dead_letters.append(dead_letter(uri, asset.offset, asset.value, error))
                 asset = asset.previous
             else:
                 asset = Asset(asset.kind, asset.offset, rendered)
@@ -376,7 +376,7 @@ class Fold:
             self._assets[uri] = asset
         return asset
 
-    def _is_uri(self, message: Message, *, owned: bool) -> bool:
+    def _is_uri(self, message: Message | Entry, *, owned: bool) -> bool:
         """Whether a message's key is an asset's URI; the shard that owns it reports one that is not."""
         try:
             check_uri(message.uri)
@@ -388,7 +388,8 @@ class Fold:
         return True
 
 
-def _letter(uri: str, asset: _Pending, error: Exception) -> DeadLetter:
+def dead_letter(uri: str, offset: int, value: bytes, error: Exception) -> DeadLetter:
+    """A message whose payload could not be read."""
     if isinstance(error, Undecodable):
-        return DeadLetter(asset.offset, uri, error.code, error.reason, asset.value)
-    return DeadLetter(asset.offset, uri, "unrenderable", str(error), asset.value)
+        return DeadLetter(offset, uri, error.code, error.reason, value)
+    return DeadLetter(offset, uri, "unrenderable", str(error), value)

@@ -19,3 +19,12 @@ SUBTREES_KEPT_BYTES_MAX: Final = 64 * 1024 * 1024
 
 AS_OF_ASSETS_MAX: Final = 10_000
 """Assets kept by what computes views one by one at a watermark; when there are more, all are read again."""
+
+KEPT_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Bytes of rendered assets and expanded subtrees that the compiled fold keeps of one view for the next."""
+
+EMITTED_BYTES_MAX: Final = 1024 * 1024
+"""Bytes of views after which a part of an emission is given out."""
+
+PAYLOAD_CHUNK_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of payloads that the compiled fold puts into a file together."""

@@ -70,6 +70,8 @@ class Job:
     """The unfinished generation of the index to fill; empty: the index is replaced whole."""
     part_views_max: int = 0
     """Views after which a shard begins another part, so that it can go on behind it when it was killed; 0: never."""
+    memory: int = 0
+    """Bytes that each shard's fold may take, as far as payloads can be put into a file instead; 0: any."""
 
     @property
     def place(self) -> Workplace:
@@ -119,6 +121,10 @@ class Manifest:
                 for state, count in states.items():
                     sums[state] += count
         return views
+
+    def messages(self) -> int:
+        """Messages of the log: each shard reads all of them."""
+        return max((shard.messages for shard in self.shards), default=0)
 
     def total(self, state: State) -> int:
         """Views of all kinds in a state."""

@@ -11,8 +11,8 @@ class Progress(NamedTuple):
     """How far a batch is, over all its shards."""
 
     applied: int
-    """Messages applied by the shard that is furthest behind."""
-    messages: int
+    """Offsets that the shard furthest behind has applied; a log may have fewer messages than offsets."""
+    offsets: int
     views: int
     """Written so far."""
     parts: int = 0

@@ -33,6 +33,7 @@ def run_batch(
     catalog: Catalog,
     folder: Path,
     shards: int = 1,
+    memory: int = 0,
     runner: str | None = None,
     options: Sequence[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
@@ -44,6 +45,8 @@ def run_batch(
         catalog: What to read the log with.
         folder: Where the job works; its dead letters stay there in `dead-letters.sqlite`.
         shards: How many parts the root URIs are dealt into; on one machine each is a process.
+        memory: Bytes that all shards' folds may take together, as far as payloads can be put into temporary files
+            instead; 0: any.
         runner: A Beam runner; options: Beam options, as on its command line.
         on_progress: Called from another thread now and then.
 
@@ -67,6 +70,7 @@ def run_batch(
                 folder=str(workplace),
                 dead_letters=str(letters.resolve()),
                 processes=in_processes(runner, options, shards, last, (log, index)),
+                memory=memory // shards,
             )
         return _run(job, runner, options, on_progress)
 
@@ -82,6 +86,7 @@ def run_build(
     dead_letters: Path,
     part_views_max: int,
     shards: int = 1,
+    memory: int = 0,
     runner: str | None = None,
     options: Sequence[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
@@ -93,6 +98,7 @@ def run_build(
     Args:
         folder: Its own; whoever calls sees to it that nobody else works there, and removes it afterwards.
         part_views_max: Views after which a shard leaves a checkpoint.
+        memory: As for a batch.
 
     Raises:
         JobFailed, UnusableJob; and what opening the log and the index raises.
@@ -111,6 +117,7 @@ def run_build(
         processes=in_processes(runner, options, shards, last, (log, index)),
         generation=generation,
         part_views_max=part_views_max,
+        memory=memory // shards,
     )
     return _run(job, runner, options, on_progress)
 

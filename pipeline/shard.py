@@ -4,8 +4,7 @@ import os
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import groupby, islice
-from operator import attrgetter
+from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
@@ -16,8 +15,9 @@ from assets.codec import Codec
 from assets.collector import paused_collector
 from assets.log import open_log
 from assets.model import NEVER
-from denormalizer.fold import Fold, Shard
+from denormalizer.fold import Shard
 from denormalizer.plan import compile_catalog
+from denormalizer.range_fold import UNBOUNDED, RangeFold, range_fold
 from denormalizer.view import State
 from pipeline.dead_letters import letter_line, parse_letters
 from pipeline.job import Block, Job, ShardResult
@@ -34,6 +34,8 @@ class Checkpoint:
     """What a shard has done for good: whole parts."""
 
     parts: int = 0
+    messages: int = 0
+    """Read from the log."""
     behind: str | None = None
     """The root whose views end the last part."""
     views: dict[str, dict[State, int]] = field(default_factory=dict[str, dict[State, int]])
@@ -57,51 +59,62 @@ def fold_shard(job: Job, block: Block) -> ShardResult:
         with closing(open_log(job.log, create=False)) as log, paused_collector():
             codec = Codec(catalog.kinds, log.schemas())
             shard = Shard(block.shard, block.shards)
-            fold = Fold(compile_catalog(catalog), codec, shard=shard, contiguous=log.contiguous)
-            messages = log.read(0, block.last)
-            before = NEVER - 1
-            while fold.watermark > before:
-                before = fold.watermark
-                fold.apply(islice(messages, STEP_MESSAGES))
-                _report(job.place.progress(block.shard), fold.watermark, done.total())
-            _write_parts(job, block.shard, fold, done)
+            plan = compile_catalog(catalog)
+            memory_max = job.memory or UNBOUNDED
+            with closing(
+                range_fold(plan, codec, shard=shard, contiguous=log.contiguous, memory_max=memory_max)
+            ) as fold:
+                entries = log.entries(0, block.last)
+                before, done.messages = NEVER - 1, 0
+                while fold.watermark > before:
+                    before = fold.watermark
+                    # Offsets may have gaps: what is read is counted.
+                    step = list(islice(entries, STEP_MESSAGES))
+                    done.messages += len(step)
+                    fold.apply(step)
+                    _report(job.place.progress(block.shard), fold.watermark, done.total())
+                _write_parts(job, block.shard, fold, done)
     letters = {
         letter.offset
         for number in range(done.parts)
         for letter in parse_letters(job.place.letters(block.shard, number))
     }
-    return ShardResult(block.shard, block.last + 1, done.views, done.bytes, len(letters), done.bounded, done.parts)
+    return ShardResult(block.shard, done.messages, done.views, done.bytes, len(letters), done.bounded, done.parts)
 
 
-def _write_parts(job: Job, shard: int, fold: Fold, done: Checkpoint) -> None:
-    views = fold.emit(last=True, behind=done.behind)
-    roots = (list(group) for _, group in groupby(views, attrgetter("uri")))
+def _write_parts(job: Job, shard: int, fold: RangeFold, done: Checkpoint) -> None:
+    if done.behind is not None:
+        fold.skip(done.behind)
+    before = Checkpoint(views=done.views, bounded=done.bounded)
     while not done.ended:
         with whole(job.place.letters(shard, done.parts)) as letters, whole(job.place.part(shard, done.parts)) as part:
-            done.ended = True
-            written, report_at = 0, STEP_VIEWS
-            for root in roots:
-                done.behind = root[0].uri
-                for view in root:
-                    done.bytes += part.write(view.to_line() + b"\n")
-                    states = done.views.setdefault(view.view, {"live": 0, "gone": 0})
-                    states[view.state] += 1
-                    done.bounded += bool(view.bounds)
-                    written += 1
-                if written >= report_at:
-                    report_at += STEP_VIEWS
-                    _take_letters(fold, letters)
-                    _report(job.place.progress(shard), fold.watermark, done.total())
-                if 0 < job.part_views_max <= written:
-                    done.ended = False
+            begun = done.total()
+            while job.part_views_max + begun - done.total() > 0 or not job.part_views_max:
+                left = job.part_views_max + begun - done.total() if job.part_views_max else STEP_VIEWS
+                lines = fold.emit(min(left, STEP_VIEWS))
+                _take_letters(fold, letters)
+                if lines is None:
+                    done.ended = True
                     break
-            _take_letters(fold, letters)
+                done.bytes += part.write(lines)
+                done.behind = fold.behind
+                done.views = _sum(before.views, fold.counts())
+                done.bounded = before.bounded + fold.bounded
+                _report(job.place.progress(shard), fold.watermark, done.total())
         done.parts += 1
         if job.part_views_max:
             _save_checkpoint(job, shard, done)
 
 
-def _take_letters(fold: Fold, letters: IO[bytes]) -> None:
+def _sum(some: dict[str, dict[State, int]], others: dict[str, dict[State, int]]) -> dict[str, dict[State, int]]:
+    none: dict[State, int] = {"live": 0, "gone": 0}
+    return {
+        view: {state: some.get(view, none)[state] + others.get(view, none)[state] for state in none}
+        for view in (*some, *(view for view in others if view not in some))
+    }
+
+
+def _take_letters(fold: RangeFold, letters: IO[bytes]) -> None:
     letters.writelines(map(letter_line, fold.dead_letters))
     fold.dead_letters.clear()
 

@@ -32,7 +32,7 @@ from publog.commands import (
 )
 from publog.options import Shared
 from publog.settings import Flags, UsedWrongly
-from publog.terminal import fail, say
+from publog.terminal import are_logged, fail, say
 
 DONE, FOUND_WRONG, USED_WRONGLY = 0, 1, 2
 """Exit codes: done, the work found something wrong, used wrongly."""
@@ -100,6 +100,20 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command; returns its exit code. No traceback reaches a person."""
+    if not are_logged():
+        return _run_command(arguments)
+    from publog.telemetry.logs import events_told, form_of
+
+    try:
+        form = form_of()
+    except UsedWrongly as error:
+        sys.stderr.write(f"error: {error}\n")
+        return USED_WRONGLY
+    with events_told(form):
+        return _run_command(arguments)
+
+
+def _run_command(arguments: list[str]) -> int:
     try:
         code = app(arguments, prog_name="publog", standalone_mode=False)
     except typer.TyperException as error:

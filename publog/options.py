@@ -1,6 +1,7 @@
 """The options that commands share."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,32 @@ MetricsOption = Annotated[
         show_envvar=False,
         help="Where Prometheus may read metrics, without a key; 0 takes a port that is free. "
         "[env: PUBLOG_METRICS] [default: nowhere; HOST: 127.0.0.1]",
+    ),
+]
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `1GiB`, `500MB`, `1.5GiB`.
+
+    Raises:
+        typer.BadParameter: it is none of these.
+    """
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kKMGT]i?B)", text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no size; write it like 1GiB or 500MB")
+    base = 1024 if "i" in match[2] else 1000
+    return int(float(match[1]) * base ** (1 + "kmgt".index(match[2][0].lower())))
+
+
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        parser=parse_size,
+        help="What the folds of all shards may take together, like 1GiB: payloads beyond it go to temporary files. "
+        "[default: any]",
+        show_default=False,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for a program.")]

@@ -1,5 +1,7 @@
 """What people see: progress with rate and time left on a terminal, plain lines otherwise."""
 
+import logging
+import os
 import sys
 import time
 from collections.abc import Generator, Iterable
@@ -11,6 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
+
+from assets.log.port import Log
 
 out: Final = Console(highlight=False, soft_wrap=True)
 err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -26,6 +30,14 @@ LIVE_SECONDS: Final = 0.25
 """Between two changes of a line on a terminal."""
 
 
+_log: Final = logging.getLogger("publog")
+
+
+def are_logged() -> bool:
+    """Whether what is told on standard error is told as events (`PUBLOG_LOGS`): then it is for programs, and lasts."""
+    return bool(os.environ.get("PUBLOG_LOGS"))
+
+
 def say(text: str = "", style: str | None = None) -> None:
     """A line for a person, never read as markup."""
     out.print(text, style=style, markup=False)
@@ -33,18 +45,32 @@ def say(text: str = "", style: str | None = None) -> None:
 
 def warn(text: str) -> None:
     """A line on standard error."""
+    if are_logged():
+        _log.warning("%s", text)
+        return
     err.print(text, style="yellow", markup=False)
 
 
 def note(text: str) -> None:
     """What is good to know, on standard error."""
+    if are_logged():
+        _log.info("%s", text)
+        return
     err.print(text, markup=False)
 
 
 def fail(text: str) -> None:
     """An error, on standard error."""
+    if are_logged():
+        _log.error("%s", text)
+        return
     err.print("error: ", style="bold red", end="", markup=False)
     err.print(text, markup=False)
+
+
+def unit_of_offsets(log: Log) -> str:
+    """What differences of a log's offsets count."""
+    return "messages" if log.contiguous else "offsets"
 
 
 def write_lines(lines: Iterable[bytes]) -> None:
@@ -90,7 +116,11 @@ class Meter:
             self._progress.update(self._task, completed=done, total=total or self._total, rate=text)
         elif now - self._said >= PLAIN_SECONDS:
             self._said = now
-            err.print(f"{self._what}: {text}", markup=False)
+            if are_logged():
+                told = {"step": self._what, "done": done, "of": total or self._total, "unit": self._unit}
+                _log.info("progress", extra=told)
+            else:
+                err.print(f"{self._what}: {text}", markup=False)
 
 
 class Line:
@@ -117,13 +147,13 @@ class Line:
                 self._live.update(Text(text))
         elif now - self._said >= LINE_SECONDS:
             self._said = now
-            err.print(text, markup=False)
+            note(text)
 
 
 @contextmanager
 def line() -> Generator[Line]:
     """A line while the work lasts."""
-    if not err.is_terminal:
+    if not err.is_terminal or are_logged():
         yield Line(None)
         return
     with Live(console=err, transient=True, refresh_per_second=1 / LIVE_SECONDS) as live:
@@ -133,7 +163,7 @@ def line() -> Generator[Line]:
 @contextmanager
 def meter(what: str, unit: str, total: int | None = None) -> Generator[Meter]:
     """A meter while the work lasts."""
-    if not err.is_terminal:
+    if not err.is_terminal or are_logged():
         yield Meter(what, unit, None, total)
         return
     columns = (

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from assets.errors import InvalidMessage, LogBusy, UnusableLog
 from assets.limits import LOG_PROBLEMS_MAX, WRITER_WAIT_SECONDS_MAX
 from assets.log.checks import problems_in
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, TraceContext, Transaction
+from assets.model import NEVER, Entry, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
 
 class _Store:
@@ -95,9 +95,16 @@ class MemoryLog:
     def last_offset(self) -> int:
         return len(self._store.messages) - 1
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        end = self.last_offset()
+        return max((end if last is None else min(last, end)) - max(start, 0) + 1, 0)
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset() if last is None else min(last, self.last_offset())
         return map(self._store.messages.__getitem__, range(max(start, 0), end + 1))
+
+    def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
+        return (Entry(message.offset, message.uri, message.value) for message in self.read(start, last))
 
     def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
         with self._store.grown:

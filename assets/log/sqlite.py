@@ -25,7 +25,7 @@ from assets.log.sqlite_file import (
     open_writer,
     roll_back,
 )
-from assets.model import NEVER, Message, Receipt, RegisteredSchema, TraceContext, Transaction
+from assets.model import NEVER, Entry, Message, Receipt, RegisteredSchema, TraceContext, Transaction
 
 _Row = tuple[int, str, int, str, str | None, int, bytes | None]
 
@@ -33,6 +33,7 @@ _LAST: Final = "SELECT coalesce(max(offset), -1) FROM messages"
 # OR ROLLBACK for the reason that the triggers have.
 _APPEND: Final = "INSERT OR ROLLBACK INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)"
 _READ: Final = "SELECT * FROM messages WHERE offset BETWEEN ? AND ? ORDER BY offset"
+_READ_ENTRIES: Final = "SELECT offset, uri, value FROM messages WHERE offset BETWEEN ? AND ? ORDER BY offset"
 _HISTORY: Final = "SELECT * FROM messages WHERE uri = ? AND offset <= ? ORDER BY offset DESC LIMIT ?"
 # One statement for any number of keys: a statement for each takes two to six times as long.
 _RECEIPTS: Final = """SELECT messages.id, messages.uri, messages.offset
@@ -139,9 +140,17 @@ class SqliteLog:
         with self._explained():
             return _number(self._reader, _LAST)
 
+    def count(self, start: int = 0, last: int | None = None) -> int:
+        end = self.last_offset()
+        return max((end if last is None else min(last, end)) - max(start, 0) + 1, 0)
+
     def read(self, start: int = 0, last: int | None = None) -> Iterator[Message]:
         end = self.last_offset()
         return self._read(max(start, 0), end if last is None else min(last, end))
+
+    def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
+        end = self.last_offset()
+        return self._entries(max(start, 0), end if last is None else min(last, end))
 
     def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
         with self._explained():
@@ -204,19 +213,27 @@ class SqliteLog:
     # ------------------------------------------------------------------------------------------------------ reading
 
     def _read(self, start: int, last: int) -> Iterator[Message]:
+        for rows in self._rows(_READ, start, last):
+            offsets, uris, times, ids, txs, ends, values = zip(*rows, strict=True)
+            yield from map(Message._make, zip(offsets, uris, times, ids, txs, map(bool, ends), values, strict=True))
+
+    def _entries(self, start: int, last: int) -> Iterator[Entry]:
+        for rows in self._rows(_READ_ENTRIES, start, last):
+            yield from map(Entry._make, rows)
+
+    def _rows(self, statement: str, start: int, last: int) -> Iterator[list[Any]]:
         # No read transaction stays open between two chunks, however slow the consumer is: it would keep the write-ahead
         # log from starting again. Small chunks stay in the processor's cache: a scan passes 1,000,000 messages a second
         # in chunks of 256, 600,000 in chunks of 4,096.
         while start <= last:
             stop = min(start + READ_MESSAGES, last + 1)
             with self._explained():
-                rows = self._reader.execute(_READ, (start, stop - 1)).fetchall()
+                rows = self._reader.execute(statement, (start, stop - 1)).fetchall()
             if len(rows) != stop - start:
                 raise CorruptLog(f"{self._path}: messages are missing between offsets {start} and {stop - 1}")
-            offsets, uris, times, ids, txs, ends, values = zip(*rows, strict=True)
-            if offsets != tuple(range(start, stop)):
+            if [row[0] for row in rows] != list(range(start, stop)):
                 raise CorruptLog(f"{self._path}: messages are out of order between offsets {start} and {stop - 1}")
-            yield from map(Message._make, zip(offsets, uris, times, ids, txs, map(bool, ends), values, strict=True))
+            yield rows
             start = stop
 
     def _history(self, uri: str, last: int) -> Iterator[Message]:

@@ -3,13 +3,14 @@
 It lives in this process, whatever Beam does around it: a new Beam pipeline finds the folds as the former one left them.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, RLock
 from time import monotonic
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from assets.catalog import Catalog
 from assets.collector import paused_collector
@@ -35,13 +36,15 @@ from pipeline.stream.state import Header
 from pipeline.stream.states import discard, held, state_file, sweep
 from pipeline.stream.target import Target
 
+_log: Final = logging.getLogger("publog.stream")
+
 
 @dataclass
 class Done:
     """What a stream did since it was started."""
 
     messages: int = 0
-    """Applied, by the shard that is furthest behind."""
+    """Applied, by the shard that was furthest behind at the start."""
     read_again: int = 0
     """Messages that the index had, applied to make a state again."""
     views: int = 0
@@ -82,7 +85,7 @@ class Tuning:
 
 
 class Stream:
-    """All shards over one generation of an index. One thread at a time."""
+    """All shards over one generation of an index. Threads take turns: a runner that died may have left one at work."""
 
     def __init__(
         self,
@@ -121,6 +124,8 @@ class Stream:
         self._on_progress = on_progress
         self._letters = letters
         self._switched = False
+        self._closed = False
+        self._turn = RLock()
         with ExitStack() as opened, paused_collector():
             self._target = opened.enter_context(
                 closing(Target(index, catalog, log.last_offset(), generation, self._set_aside))
@@ -143,6 +148,8 @@ class Stream:
                     self._target.applied_through,
                 )
                 self._shards.append(opened.enter_context(closing(shard)))
+            # The last of them: what it has applied, all have.
+            self._counted = min(reversed(self._shards), key=lambda shard: shard.fold.watermark)
             self._opened = opened.pop_all()
 
     # ---------------------------------------------------------------------------------------------- for the source
@@ -160,7 +167,7 @@ class Stream:
     @property
     def is_ending(self) -> bool:
         """Whether no more descriptors are wanted: told to stop, the index switched, or something went wrong."""
-        return self._stop.is_set() or self._switched or self.failure is not None
+        return self._closed or self._stop.is_set() or self._switched or self.failure is not None
 
     @property
     def is_switched(self) -> bool:
@@ -173,17 +180,19 @@ class Stream:
         The position itself, where no message came but something else waits: a replay was asked for.
         """
         end = monotonic() + timeout_seconds
-        while not self.is_ending:
+        while True:
             left = end - monotonic()
-            last = self._log.wait_past(position, min(max(left, 0), IDLE_SECONDS))
-            if last > position:
-                return self._cut(position, last)
-            self._look_around()
-            if self._letters.asked(self._target.generation) or any(shard.fold.backlog for shard in self._shards):
-                return position
+            with self._turn:
+                if self.is_ending:
+                    return None
+                last = self._log.wait_past(position, min(max(left, 0), IDLE_SECONDS))
+                if last > position:
+                    return self._cut(position, last)
+                self._look_around()
+                if self._letters.asked(self._target.generation) or any(shard.fold.backlog for shard in self._shards):
+                    return position
             if left <= 0:
-                break
-        return None
+                return None
 
     def _cut(self, position: int, last: int) -> int:
         """Where the micro-batch behind a position ends: with a transaction, as the log itself does."""
@@ -200,7 +209,11 @@ class Stream:
 
     def work(self, shard: int, end: int, step: "Step") -> None:
         """Do one step of a descriptor. Doing it again does nothing."""
-        if self._switched or self.failure is not None:
+        with self._turn:
+            self._work(shard, end, step)
+
+    def _work(self, shard: int, end: int, step: "Step") -> None:
+        if self._closed or self._switched or self.failure is not None:
             return
         try:
             match step:
@@ -218,28 +231,37 @@ class Stream:
 
     def close(self) -> None:
         """Let others have the index and the states."""
-        self._opened.close()
+        self._closed = True
+        with self._turn:
+            self._opened.close()
 
     def _fresh(self, shard: StreamShard, end: int) -> None:
         self._look_around()
         if self._switched:
             return
-        before = self.position
-        if end > shard.fold.watermark:
-            first = shard.fold.watermark + 1
-            shard.apply(self._log.read(first, end))
-            if self._on_apply is not None:
-                self._on_apply(first, end)
+        # What the index had, and what it had not.
+        again = self._apply(shard, min(end, self._opened_at))
+        applied = self._apply(shard, end)
         views = shard.fold.emit_fresh()
         ended = False
         while not ended:
             taken, ended = _take(views)
             self._write(shard, taken)
         shard.save()
-        again = max(min(self.position, self._opened_at) - before, 0)
-        self.done.read_again += again
-        self.done.messages += self.position - before - again
+        if shard is self._counted:
+            self.done.read_again += again
+            self.done.messages += applied
         self._report()
+
+    def _apply(self, shard: StreamShard, last: int) -> int:
+        """Bring a shard up to an offset; how many messages that were."""
+        start = shard.fold.watermark + 1
+        if last < start:
+            return 0
+        count = shard.apply(self._log.read(start, last))
+        if self._on_apply is not None:
+            self._on_apply(start, last)
+        return count
 
     def _work_off(self, shard: StreamShard, end: int) -> None:
         """At least some of what waits, and all of it while no fresh edit comes."""
@@ -257,6 +279,8 @@ class Stream:
         if shard.fold.dead_letters:
             # Before the commit that passes them: they may be told too early, never be forgotten.
             self._letters.add(shard.fold.dead_letters)
+            for letter in shard.fold.dead_letters:
+                _log.info("dead letter", extra={"offset": letter.offset, "uri": letter.uri, "code": letter.code})
             self.done.dead_letters += len(shard.fold.dead_letters)
             shard.fold.dead_letters.clear()
         through = min(shard.fold.emitted_through for shard in self._shards)

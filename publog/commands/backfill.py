@@ -1,5 +1,6 @@
 """`publog backfill`: rebuild the index from the first message beside the live one, verify it, and swap it in."""
 
+import logging
 import os
 import platform
 import time
@@ -26,9 +27,17 @@ from indexers.errors import NoIndex
 from pipeline.beam_loading import load_beam
 from pipeline.progress import Progress as BuildProgress
 from pipeline.stream.engine import Progress as StreamProgress
-from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
+from publog.options import (
+    CatalogOption,
+    IndexOption,
+    JsonOption,
+    LogOption,
+    MemoryOption,
+    MetricsOption,
+    settings_of,
+)
 from publog.settings import Settings, UsedWrongly
-from publog.terminal import line, meter, say, write_json
+from publog.terminal import line, meter, say, unit_of_offsets, write_json
 
 if TYPE_CHECKING:
     from publog.telemetry.backfill import BackfillMetrics
@@ -45,6 +54,8 @@ class _Group(TyperGroup):
             ctx._protected_args, ctx.args = [], [*ctx._protected_args, *ctx.args]  # noqa: SLF001
         return ctx.args
 
+
+_log: Final = logging.getLogger("publog.backfill")
 
 app = typer.Typer(
     cls=_Group,
@@ -124,6 +135,7 @@ def _behind_others() -> Generator[None]:
 def backfill(
     context: typer.Context,
     shards: ShardsOption = None,
+    memory: MemoryOption = None,
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
@@ -138,7 +150,7 @@ def backfill(
     Example: `publog backfill --catalog new-catalog`
     """
     if context.invoked_subcommand is not None:
-        if json or any(option is not None for option in (shards, runner, log, index, catalog)):
+        if json or any(option is not None for option in (shards, memory, runner, log, index, catalog)):
             # Each subcommand reads its own: these would be forgotten without a word.
             raise UsedWrongly(f"options go behind the subcommand: publog backfill {context.invoked_subcommand} ...")
         return 0
@@ -149,7 +161,7 @@ def backfill(
             chosen = _choose(parts)
             if not json:
                 _tell_plan(parts, chosen, shards or _cores())
-            record = _begin(parts, chosen, shards)
+            record = _begin(parts, chosen, shards, memory)
         elif (catalog or context.find_root().obj.flags.catalog) is not None:
             _check_same(parts, record, parts.settings.load_catalog(parts.log))
         record = _build(parts, record, runner, context.args, json=json)
@@ -180,6 +192,7 @@ def plan(
 def start(
     context: typer.Context,
     shards: ShardsOption = None,
+    memory: MemoryOption = None,
     runner: RunnerOption = None,
     log: LogOption = None,
     index: IndexOption = None,
@@ -191,7 +204,7 @@ def start(
     with _opened(context, log, index, catalog, metrics) as parts, _leased(parts, "start"):
         parts.backfill.records.refuse_unfinished()
         _check_runner(parts, runner, context.args)
-        record = _begin(parts, _choose(parts), shards)
+        record = _begin(parts, _choose(parts), shards, memory)
         return _bring_up(parts, record, runner, context.args, json=json)
 
 
@@ -214,6 +227,7 @@ def status(context: typer.Context, log: LogOption = None, index: IndexOption = N
     """Where the backfill is."""
     with _opened(context, log, index) as parts:
         found = standing(parts.log, parts.index, parts.backfill.records)
+        unit = unit_of_offsets(parts.log)
     record, done, through, last, at_work = found.record, found.build, found.through, found.last_offset, found.at_work
     if json:
         building = record is not None and record.phase == "building"
@@ -236,11 +250,11 @@ def status(context: typer.Context, log: LogOption = None, index: IndexOption = N
     match record.phase:
         case "building":
             say(
-                f"{record.generation}: building since {record.begun}, {done.applied:,} of {done.messages:,} messages read,"
+                f"{record.generation}: building since {record.begun}, {done.applied:,} of {done.offsets:,} {unit} read,"
                 f" {done.views:,} views written, {done.parts:,} parts indexed; {now}"
             )
         case "built":
-            say(f"{record.generation}: built, applied through {through}, {last - through:,} messages behind; {now}")
+            say(f"{record.generation}: built, applied through {through}, {last - through:,} {unit} behind; {now}")
         case "current":
             say(f"{record.generation}: done, begun {record.begun}")
     if record.phase != "current" and not at_work:
@@ -307,13 +321,15 @@ def rollback(
 ) -> int:
     """Bring the former generation up to date, and let searches go to it again."""
     with _opened(context, log, index, metrics=metrics) as parts, _leased(parts, "rollback") as token:
+        unit = unit_of_offsets(parts.log)
         with line() as shown:
 
             def follow(state: StreamProgress) -> None:
                 parts.metrics.moved("catching up", state.applied + 1, state.last + 1)
-                shown.show(f"catching up: {state.lag:,} messages behind")
+                shown.show(f"catching up: {state.lag:,} {unit} behind")
 
             switch = parts.backfill.roll_back(token, follow)
+        _log.info("rolled back", extra={"current": switch.current, "former": switch.former})
         if json:
             write_json({"current": switch.current, "former": switch.former})
         else:
@@ -392,8 +408,10 @@ def _choose(parts: _Parts) -> Catalog:
     return parts.settings.load_catalog(parts.log)
 
 
-def _begin(parts: _Parts, catalog: Catalog, shards: int | None) -> Record:
-    return parts.backfill.begin(catalog, shards or _cores())
+def _begin(parts: _Parts, catalog: Catalog, shards: int | None, memory: int | None) -> Record:
+    record = parts.backfill.begin(catalog, shards or _cores(), memory=memory or 0)
+    _log.info("begun", extra=asdict(record))
+    return record
 
 
 def _check_runner(parts: _Parts, runner: str | None, options: list[str]) -> None:
@@ -407,11 +425,12 @@ def _check_runner(parts: _Parts, runner: str | None, options: list[str]) -> None
 
 def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> int:
     record = _build(parts, record, runner, options, json=json)
+    unit = unit_of_offsets(parts.log)
     with line() as shown:
 
         def follow(state: StreamProgress) -> None:
             parts.metrics.moved("catching up", state.applied + 1, state.last + 1)
-            shown.show(f"catching up: {state.lag:,} messages behind")
+            shown.show(f"catching up: {state.lag:,} {unit} behind")
 
         through = parts.backfill.catch_up(record, follow)
     if json:
@@ -424,23 +443,25 @@ def _bring_up(parts: _Parts, record: Record, runner: str | None, options: list[s
 
 def _build(parts: _Parts, record: Record, runner: str | None, options: list[str], *, json: bool) -> Record:
     if not json and record.phase == "building":
-        say(f"generation {record.generation}: {record.last + 1:,} messages, {record.shards} shards")
-    with meter("reading", "messages", record.last + 1) as progress:
+        say(f"generation {record.generation}: messages up to offset {record.last:,}, {record.shards} shards")
+    with meter("reading", unit_of_offsets(parts.log), record.last + 1) as progress:
 
         def show(state: BuildProgress) -> None:
             if state.parts_made:
                 progress.go_on("indexing", "parts")
                 progress.show(state.parts, state.parts_made)
                 parts.metrics.moved("indexing", state.parts, state.parts_made)
-            elif state.applied < state.messages:
-                progress.show(state.applied, state.messages)
-                parts.metrics.moved("reading", state.applied, state.messages)
+            elif state.applied < state.offsets:
+                progress.show(state.applied, state.offsets)
+                parts.metrics.moved("reading", state.applied, state.offsets)
             else:
                 progress.go_on("denormalizing", "views")
                 progress.show(state.views)
                 parts.metrics.moved("denormalizing", state.views)
 
-        return parts.backfill.build(record, runner=runner, options=options, on_progress=show)
+        built = parts.backfill.build(record, runner=runner, options=options, on_progress=show)
+    _log.info("built", extra={"generation": built.generation, "last": built.last})
+    return built
 
 
 def _verify(parts: _Parts, name: str) -> Report:
@@ -459,11 +480,12 @@ def _verify(parts: _Parts, name: str) -> Report:
 def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
     started = time.monotonic()
     reports: list[Report] = []
+    unit = unit_of_offsets(parts.log)
     try:
-        with meter("catching up", "messages") as progress:
+        with meter("catching up", unit) as progress:
 
             def follow(state: StreamProgress) -> None:
-                progress.go_on("catching up", "messages")
+                progress.go_on("catching up", unit)
                 progress.show(state.applied + 1, state.last + 1)
                 parts.metrics.moved("catching up", state.applied + 1, state.last + 1)
 
@@ -472,12 +494,16 @@ def _cut_over(parts: _Parts, record: Record, token: int, *, json: bool) -> int:
                 progress.show(done, about)
                 parts.metrics.moved("verifying", done, about)
 
-            switch = parts.backfill.cut_over(
-                record, token, on_follow=follow, on_verify=compare, on_verified=reports.append
-            )
+            def verified(report: Report) -> None:
+                reports.append(report)
+                told = {"passed": report.passed, "expected": report.expected, "different": report.different}
+                _log.info("verified", extra={"generation": report.generation, "offset": report.watermark, **told})
+
+            switch = parts.backfill.cut_over(record, token, on_follow=follow, on_verify=compare, on_verified=verified)
     finally:
         for report in [] if json else reports:
             say(verification.as_text(report))
+    _log.info("switched", extra={"current": switch.current, "former": switch.former, "through": switch.through})
     if json:
         write_json({"current": switch.current, "former": switch.former, "seconds": time.monotonic() - started})
     else:

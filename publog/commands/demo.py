@@ -76,7 +76,7 @@ def demo(
 
 
 def _refuse_other(log: Log, settings: Settings) -> None:
-    first = next(log.read(0, 0), None) if log.last_offset() >= 0 else None
+    first = next(log.read(), None)
     if first is not None and not (first.tx or "").startswith("demo-"):
         raise UsedWrongly(
             f"the log in {settings.home} is not a demo's, and the demo does not write into it;"

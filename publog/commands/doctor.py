@@ -10,6 +10,7 @@ from assets.codec import COMPILED
 from assets.holding import HELD_FILE, Holding
 from assets.log.port import Log
 from backfill.verify import as_text, verify
+from denormalizer.range_fold import COMPILED as FOLD_COMPILED
 from indexers import open_index
 from indexers.errors import IndexersError
 from indexers.port import IndexInfo
@@ -56,16 +57,16 @@ def doctor(
 def _findings(settings: Settings, log: Log, *, thorough: bool) -> Iterator[Finding]:
     problems = log.verify()
     last = log.last_offset()
-    yield Finding("log", not problems, "; ".join(problems) or f"{last + 1:,} messages, storage in order")
+    yield Finding("log", not problems, "; ".join(problems) or f"{log.count(0, last):,} messages, storage in order")
     catalog = settings.load_catalog(log)
     yield Finding("catalog", True, f"{len(catalog.kinds)} kinds, {len(catalog.views)} views")
     slower = "read and written by libraries alone, which takes twice as long; with a C compiler, install publog again"
-    yield Finding("payloads", True, "read and written by the compiled module" if COMPILED else slower)
+    yield Finding("payloads", True, "read and written by the compiled module" if COMPILED and FOLD_COMPILED else slower)
     yield from _kept_aside(settings)
     try:
         with closing(open_index(settings.index)) as index:
             info = index.info()
-            yield _index(info, last, catalog.digest)
+            yield _index(info, last, log.count(info.applied_through + 1, last), catalog.digest)
             if thorough and info.catalog_digest == catalog.digest:
                 with meter("comparing", "documents") as progress:
                     report = verify(log, index.generation(info.generation), catalog, progress.show)
@@ -89,12 +90,14 @@ def _kept_aside(settings: Settings) -> Iterator[Finding]:
         yield Finding("held", True, f"{held:,} messages wait for what they refer to" if held else "none")
 
 
-def _index(info: IndexInfo, last: int, digest: str) -> Finding:
+def _index(info: IndexInfo, last: int, lag: int, digest: str) -> Finding:
     if info.applied_through < 0:
         return Finding("index", False, "empty; fill it with publog run --batch")
     if info.catalog_digest != digest:
         return Finding("index", False, "built with another catalog; build it again with publog run --batch")
-    lag = last - info.applied_through
+    if info.applied_through > last:
+        text = f"reflects offset {info.applied_through:,}, and the log ends at {last:,}: it is another log's; publog backfill"
+        return Finding("index", False, text)
     live = sum(info.live.values())
     if lag:
         return Finding(

@@ -1,8 +1,8 @@
 """`publog log`: look at the log itself."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from typing import Annotated, Any
 
 import orjson
@@ -12,6 +12,7 @@ from assets.codec import Codec
 from assets.copying import copy_log
 from assets.errors import InvalidUri, Undecodable
 from assets.log import create_log, open_log
+from assets.log.ends import last_messages
 from assets.log.port import Log
 from assets.model import Message, check_uri, kind_of, rfc3339
 from publog.options import CatalogOption, JsonOption, LogOption, settings_of
@@ -32,11 +33,12 @@ def info(context: typer.Context, log: LogOption = None, json: JsonOption = False
     with closing(settings.open_log()) as opened:
         last = opened.last_offset()
         catalog = settings.load_catalog(opened)
-        ends = [message.time for offset in {0, last} if last >= 0 for message in opened.read(offset, offset)]
+        count = opened.count(0, last)
+        ends = [message.time for first in (0, last) for message in islice(opened.read(max(first, 0), last), 1)]
         schemas = opened.schemas()
         facts: dict[str, Any] = {
             "url": opened.url,
-            "messages": last + 1,
+            "messages": count,
             "last_offset": last,
             "first_time": rfc3339(min(ends)) if ends else None,
             "last_time": rfc3339(max(ends)) if ends else None,
@@ -46,7 +48,7 @@ def info(context: typer.Context, log: LogOption = None, json: JsonOption = False
     if json:
         write_json(facts)
         return
-    say(f"{facts['url']}: {last + 1:,} messages" + (f", offsets 0 to {last}" if last >= 0 else ""))
+    say(f"{facts['url']}: {count:,} messages" + (f", the last at offset {last:,}" if count else ""))
     if ends:
         say(f"first and last published at {facts['first_time']} and {facts['last_time']}")
     say("schemas: " + (", ".join(f"{schema.kind} v{schema.version} (id {schema.id})" for schema in schemas) or "none"))
@@ -65,7 +67,7 @@ def tail(
     settings = settings_of(context, log)
     with closing(settings.open_log()) as opened:
         position = opened.last_offset()
-        for message in _last_messages(opened, position, count):
+        for message in last_messages(opened, position, count):
             _show(message, json=json)
         while follow:
             last = opened.wait_past(position, TAIL_WAIT_SECONDS)
@@ -83,23 +85,24 @@ def verify(
     with closing(settings.open_log()) as opened:
         problems = list(opened.verify())
         last = opened.last_offset()
+        count = opened.count(0, last)
         chosen = settings.load_catalog(opened)
         if not problems:
-            with meter("reading", "messages", last + 1) as progress:
-                for number, problem in enumerate(_payloads(opened, Codec(chosen.kinds, opened.schemas()))):
+            with meter("reading", "messages", count) as progress:
+                for number, problem in enumerate(_payloads(opened, last, Codec(chosen.kinds, opened.schemas()))):
                     if problem is not None:
                         problems.append(problem)
                     if number % 10_000 == 0:
                         progress.show(number)
     if json:
-        write_json({"messages": last + 1, "problems": problems})
+        write_json({"messages": count, "problems": problems})
     else:
         for problem in problems[:PROBLEMS_SHOWN_MAX]:
             fail(problem)
         if problems:
-            fail(f"{len(problems):,} problems in {last + 1:,} messages")
+            fail(f"{len(problems):,} problems in {count:,} messages")
         else:
-            say(f"all {last + 1:,} messages are in order and can be read", style="green")
+            say(f"all {count:,} messages are in order and can be read", style="green")
     return 1 if problems else 0
 
 
@@ -134,30 +137,18 @@ def copy(
     with (
         closing(open_log(source, create=False)) as old,
         closing(open_log(target)) as new,
-        meter("copying", "messages", old.last_offset() + 1) as progress,
+        meter("copying", "messages", old.count()) as progress,
     ):
-        copied = copy_log(old, new, lambda offset: progress.show(offset + 1))
+        copied = copy_log(old, new, progress.show)
     if json:
         write_json(copied._asdict())
         return
     say(f"{copied.messages:,} messages copied, all {copied.verified:,} compared and the same", style="green")
 
 
-def _last_messages(log: Log, last: int, count: int) -> Sequence[Message]:
-    """The last so many up to offset `last`; offsets may have gaps."""
-    span = count
-    while span:
-        start = max(last + 1 - span, 0)
-        found = deque(log.read(start, last), maxlen=count)
-        if len(found) == count or start == 0:
-            return found
-        span *= 2
-    return ()
-
-
-def _payloads(log: Log, codec: Codec) -> Iterator[str | None]:
+def _payloads(log: Log, last: int, codec: Codec) -> Iterator[str | None]:
     """For each message, why its payload can't be read, or None."""
-    for message in log.read():
+    for message in log.read(0, last):
         problem = None
         if message.value is not None:
             try:

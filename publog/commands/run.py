@@ -1,17 +1,20 @@
 """`publog run`: the Beam pipeline from the log into the index."""
 
+import logging
 from contextlib import closing
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from pipeline.progress import Progress
 from pipeline.run import run_batch
 from publog.commands import run_stream
-from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MetricsOption, settings_of
+from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, MemoryOption, MetricsOption, settings_of
 from publog.settings import Settings, UsedWrongly
-from publog.terminal import meter, say, warn, write_json
+from publog.terminal import meter, say, unit_of_offsets, warn, write_json
+
+_log: Final = logging.getLogger("publog.batch")
 
 
 def run(
@@ -24,6 +27,7 @@ def run(
     shards: Annotated[
         int, typer.Option(metavar="N", min=1, help="Parts of the work; in a batch, processes side by side.")
     ] = 1,
+    memory: MemoryOption = None,
     micro_batch: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="With --stream: messages at a time, where it has to catch up."),
@@ -47,6 +51,8 @@ def run(
         raise UsedWrongly("say what to run: publog run --batch, or publog run --stream")
     settings = settings_of(context, log, index, catalog)
     if stream:
+        if memory is not None:
+            raise UsedWrongly("--memory goes with --batch; a stream keeps its assets in memory")
         return run_stream.run_stream(
             settings,
             runner,
@@ -63,18 +69,20 @@ def run(
         raise UsedWrongly("--metrics goes with --stream; a batch ends by itself")
     if micro_batch is not None:
         raise UsedWrongly("--micro-batch goes with --stream; a batch is one")
-    return _run_batch(settings, runner, shards, context.args, json=json)
+    return _run_batch(settings, runner, shards, memory or 0, context.args, json=json)
 
 
-def _run_batch(settings: Settings, runner: str | None, shards: int, options: list[str], *, json: bool) -> int:
+def _run_batch(
+    settings: Settings, runner: str | None, shards: int, memory: int, options: list[str], *, json: bool
+) -> int:
     with closing(settings.open_log()) as opened:
         chosen = settings.load_catalog(opened)
-        messages = opened.last_offset() + 1
-        url = opened.url
-    with meter("denormalizing", "messages", messages) as progress:
+        end = opened.last_offset() + 1
+        url, unit = opened.url, unit_of_offsets(opened)
+    with meter("denormalizing", unit, end) as progress:
 
         def show(state: Progress) -> None:
-            progress.show(state.applied, state.messages, f", {state.views:,} views" if state.views else "")
+            progress.show(state.applied, state.offsets, f", {state.views:,} views" if state.views else "")
 
         manifest = run_batch(
             log=url,
@@ -82,16 +90,25 @@ def _run_batch(settings: Settings, runner: str | None, shards: int, options: lis
             catalog=chosen,
             folder=settings.home,
             shards=shards,
+            memory=memory,
             runner=runner,
             options=options,
             on_progress=show,
         )
     letters = manifest.dead_letters()
+    told = {
+        "log": settings.log,
+        "index": settings.index,
+        "offset": manifest.last,
+        "views": manifest.total("live") + manifest.total("gone"),
+        "dead_letters": letters,
+    }
+    _log.info("batch done", extra=told)
     if json:
         write_json({**asdict(manifest), "dead_letters": letters})
     else:
         say(
-            f"{messages:,} messages, {manifest.total('live'):,} live views and {manifest.total('gone'):,} gone, "
+            f"{manifest.messages():,} messages, {manifest.total('live'):,} live views and {manifest.total('gone'):,} gone, "
             f"{manifest.bytes() / 1e6:,.1f} MB into {settings.index}",
             style="green",
         )

@@ -1,5 +1,6 @@
 """`publog run --stream`: follow the log until stopped."""
 
+import logging
 import os
 import signal
 import time
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.beam_loading import load_beam
-from pipeline.here import HERE_NAMES
 from publog.settings import Settings, UsedWrongly
-from publog.terminal import Line, line, say, warn, write_lines
+from publog.terminal import Line, are_logged, line, say, unit_of_offsets, warn, write_lines
 
 if TYPE_CHECKING:
     from pipeline.run import Progress as Filling
     from pipeline.stream.engine import Progress
+
+_log: Final = logging.getLogger("publog.stream")
 
 JSON_SECONDS: Final = 1.0
 """Between two lines for a program, while anything changes."""
@@ -38,7 +40,7 @@ def run_stream(
     """Follow the log; the exit code is 0 when it was stopped, whatever it met."""
     load_beam()
     from pipeline.limits import MICRO_BATCH_MESSAGES
-    from pipeline.runners import check_options
+    from pipeline.runners import short_name
     from pipeline.stream.engine import Tuning
     from pipeline.stream.run import run_stream as follow
     from publog.telemetry.exporter import exporting
@@ -46,17 +48,14 @@ def run_stream(
     from publog.telemetry.stream import StreamMetrics
     from publog.telemetry.traces import tracing
 
-    if (runner or "") not in HERE_NAMES:
-        raise UsedWrongly(
-            f"--runner {runner}: a stream keeps its folds in its own process, on Beam's FnApiRunner; leave --runner out"
-        )
-    check_options(options)
+    if runner is not None and short_name(runner) == "dask":
+        raise UsedWrongly("--runner DaskRunner runs batches and backfills; a stream needs another (docs/runners.md)")
     if any(option.startswith("--direct_") for option in options):
         raise UsedWrongly(
             "a stream keeps its folds in its own process, so Beam's --direct_... options mean nothing to it"
         )
     with closing(settings.open_log()) as log:
-        url = log.url
+        url, unit = log.url, unit_of_offsets(log)
     tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
     with (
         ExitStack() as opened,
@@ -67,7 +66,7 @@ def run_stream(
     ):
         if until_input_ends:
             Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
-        said = _Said(settings, shown, json=json)
+        said = _Said(settings, shown, unit, json=json)
         traced = None
         if traces is not None:
             from publog.telemetry.spans import StreamTraces
@@ -97,6 +96,7 @@ def run_stream(
             load_catalog=settings.load_catalog,
             folder=settings.home,
             tuning=tuning,
+            runner=runner,
             options=options,
             stop=stop,
             on_fill=said.fill,
@@ -112,9 +112,10 @@ def run_stream(
 class _Said:
     """What is told while the stream runs: lines for a person, or for a program."""
 
-    def __init__(self, settings: Settings, line: Line, *, json: bool) -> None:
+    def __init__(self, settings: Settings, line: Line, unit: str, *, json: bool) -> None:
         self._settings = settings
         self._line = line
+        self._unit = unit
         self._json = json
         self._rated = time.monotonic()
         self._views = 0
@@ -124,13 +125,12 @@ class _Said:
 
     def fill(self, filling: "Filling") -> None:
         if not self._json:
-            self._line.show(f"filling the empty index: {filling.applied:,} of {filling.messages:,} messages")
+            self._line.show(f"filling the empty index: {filling.applied:,} of {filling.offsets:,} {self._unit}")
 
     def follow(self, offset: int) -> None:
         self._offset = offset
-        if self._json:
-            self._write("following", log=self._settings.log, index=self._settings.index, offset=offset)
-        else:
+        self._write("following", log=self._settings.log, index=self._settings.index, offset=offset)
+        if not self._json:
             self._line.say(
                 f"following {self._settings.log} into {self._settings.index} from offset {offset}; Ctrl-C stops"
             )
@@ -141,25 +141,27 @@ class _Said:
         if now - self._rated >= 1:
             self._rate = (progress.done.views - self._views) / (now - self._rated)
             self._views, self._rated = progress.done.views, now
-        if self._json:
+        if self._json or are_logged():
             self._write_progress(progress, now)
             return
         if progress.applied < progress.offset:
-            self._line.show(f"reading the log again: {progress.applied + 1:,} of {progress.offset + 1:,} messages")
+            self._line.show(f"reading the log again: {progress.applied + 1:,} of {progress.offset + 1:,} {self._unit}")
             return
         waiting = f", {progress.waiting:,} views wait" if progress.waiting else ""
-        self._line.show(f"offset {progress.offset:,}, {progress.lag:,} behind, {self._rate:,.0f} views/s{waiting}")
+        self._line.show(
+            f"offset {progress.offset:,}, {progress.lag:,} {self._unit} behind, {self._rate:,.0f} views/s{waiting}"
+        )
 
     def end(self, messages: int, views: int, dead_letters: int, bounded: int) -> None:
+        self._write(
+            "stopped",
+            offset=self._offset,
+            messages=messages,
+            views=views,
+            dead_letters=dead_letters,
+            bounded=bounded,
+        )
         if self._json:
-            self._write(
-                "stopped",
-                offset=self._offset,
-                messages=messages,
-                views=views,
-                dead_letters=dead_letters,
-                bounded=bounded,
-            )
             return
         say(f"stopped at offset {self._offset}: {messages:,} messages applied, {views:,} views written", style="green")
         if bounded:
@@ -182,7 +184,9 @@ class _Said:
             )
 
     def _write(self, event: str, **values: Any) -> None:
-        write_lines([orjson.dumps({"event": event, **values})])
+        _log.info(event, extra=values)
+        if self._json:
+            write_lines([orjson.dumps({"event": event, **values})])
 
 
 def _stop_with_input(stop: Event) -> None:

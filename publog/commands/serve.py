@@ -1,7 +1,6 @@
 """`publog serve`: the newsroom over HTTP, until stopped."""
 
 import gc
-import logging
 import signal
 import socket
 import sys
@@ -61,7 +60,7 @@ def serve(
     settings = settings_of(context, log, index, catalog)
     sys.setswitchinterval(SWITCH_SECONDS)
     with (
-        logging_lines(),
+        logging_lines() as form,
         listening(host, port) as listener,
         tracing("publog-serve") as traces,
         closing(Newsroom(settings, traces)) as newsroom,
@@ -83,11 +82,10 @@ def serve(
                 timeout_graceful_shutdown=STOP_SECONDS_MAX,
             ),
         )
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         embedded = settings.log.startswith("sqlite:") and settings.index.startswith("tantivy:")
         # What is there by now stays: looking through it for garbage again and again would hold requests up by 30 ms.
         gc.freeze()
-        following = nullcontext() if no_stream or not embedded else StreamProcess(settings)
+        following = nullcontext() if no_stream or not embedded else StreamProcess(settings, form)
         with _ended_by_signals(server), exporting(metrics, counted.registry), following:
             say(f"listening on {_url(listener)}; Ctrl-C stops")
             server.run(sockets=[listener])

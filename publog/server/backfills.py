@@ -57,8 +57,8 @@ class Build(msgspec.Struct):
     """How far a generation is that is being built."""
 
     applied: int
-    """Messages read by the shard that is furthest behind."""
-    messages: int
+    """Offsets that the shard furthest behind has read; a log may have fewer messages than offsets."""
+    offsets: int
     views: int
     parts: int
     parts_made: int

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publog.server.limits import REQUEST_ID_CHARACTERS_MAX, REQUESTS_MAX, RETRY_AFTER_SECONDS
@@ -135,17 +134,15 @@ class Door:
         self._metrics.answered(method, exchange.route, status, seconds)
         client = scope.get("client")
         access.info(
-            orjson.dumps(
-                {
-                    "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                    "request_id": exchange.request_id,
-                    "client": client[0] if client else None,
-                    "method": method,
-                    "route": exchange.route,
-                    "path": scope["path"],
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 2),
-                    **({} if exchange.key is None else {"key": exchange.key}),
-                }
-            ).decode()
+            "request",
+            extra={
+                "request_id": exchange.request_id,
+                "client": client[0] if client else None,
+                "method": method,
+                "route": exchange.route,
+                "path": scope["path"],
+                "status": status,
+                "milliseconds": round(seconds * 1000, 2),
+                **({} if exchange.key is None else {"key": exchange.key}),
+            },
         )

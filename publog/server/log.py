@@ -1,11 +1,13 @@
 """The log over HTTP: its messages, without what is in them."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from assets.errors import InvalidUri
+from assets.log.ends import last_messages
 from assets.model import Message, check_uri, rfc3339
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.limits import LOG_PAGE_MAX
@@ -54,10 +56,13 @@ def _log(call: Call[LogParameters]) -> Reply:
     asked = call.parameters
     with call.newsroom.reading() as reader:
         last = reader.log.last_offset()
-        start = max(last - asked.limit + 1, 0) if asked.from_ is msgspec.UNSET else asked.from_
-        end = min(start + asked.limit - 1, last)
-        found = [_entry(message) for message in reader.log.read(start, end)] if start <= end else []
-    return Reply(LogPage(last, max(start, end + 1) if found else start, found))
+        if asked.from_ is msgspec.UNSET:
+            messages = last_messages(reader.log, last, asked.limit)
+        else:
+            messages = islice(reader.log.read(asked.from_, last), asked.limit)
+        found = [_entry(message) for message in messages]
+    start = 0 if asked.from_ is msgspec.UNSET else asked.from_
+    return Reply(LogPage(last, found[-1].offset + 1 if found else start, found))
 
 
 def entries_at(newsroom: Newsroom, offsets: Iterable[int]) -> dict[int, Entry]:

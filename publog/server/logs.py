@@ -9,6 +9,9 @@ from threading import Thread
 from typing import Final
 
 from publog.server.limits import LOG_LINES_MAX, LOG_STOP_SECONDS_MAX
+from publog.telemetry.logs import Form, form_of, telling
+
+_log: Final = logging.getLogger("publog.log")
 
 
 class LinesHandler(logging.Handler):
@@ -40,21 +43,20 @@ class LinesHandler(logging.Handler):
             while (line := self._lines.get()) is not None:
                 lost, self._lost = self._lost, 0
                 if lost:
-                    line = f"{lost} lines of this log are lost: nobody read them\n{line}"
+                    text = f"{lost} lines of this log are lost: nobody read them"
+                    told = _log.makeRecord(_log.name, logging.WARNING, __file__, 0, text, (), None)
+                    line = f"{self.format(told)}\n{line}"
                 sys.stderr.write(line + "\n")
                 sys.stderr.flush()
 
 
 @contextmanager
-def logging_lines() -> Generator[None]:
-    """Everything that is logged goes to standard error like this, while the block lasts."""
+def logging_lines() -> Generator[Form]:
+    """Everything that is logged goes to standard error like this, while the block lasts; gives in which form."""
+    form = form_of() or ("text" if sys.stderr.isatty() else "json")
     handler = LinesHandler()
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
     try:
-        yield
+        with telling(handler, form):
+            yield form
     finally:
-        root.handlers[:], root.level = before
         handler.close()

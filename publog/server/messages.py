@@ -1,5 +1,6 @@
 """Publishing over HTTP, and where a message is since."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -15,11 +16,14 @@ from assets.model import kind_of, rfc3339
 from assets.validation import Envelope
 from indexers.errors import NoIndex
 from publog.server.bodies import JSON, NDJSON, Spool, check_depth, media_type, receive
+from publog.server.door import exchange_of
 from publog.server.endpoints import Call, Endpoint, Parameters, Reply
 from publog.server.limits import DEPENDENTS_MAX, REHEARSED_MESSAGES_MAX
 from publog.server.newsroom import Newsroom
 from publog.server.problems import NotThere, Place, Problem, of_message, refused
 from publog.server.tracing import appending
+
+_log: Final = logging.getLogger("publog.publish")
 
 PARTLY: Final = 207
 """Some transactions were taken, others refused: the answer says which (RFC 4918 has the number, the body is our own)."""
@@ -180,6 +184,17 @@ def _published(call: Call[PublishParameters], batches: list[Batch], received: fl
     receipts = [] if is_dry else [receipt for batch in batches for receipt in batch.receipts]
     new = [receipt for batch in batches for receipt in batch.new]
     if not is_dry:
+        _log.info(
+            "published",
+            extra={
+                "request_id": exchange_of(call.request.scope).request_id,
+                "appended": len(new),
+                **({"first_offset": new[0].offset, "last_offset": new[-1].offset} if new else {}),
+                **({"uri": new[0].uri} if len(new) == 1 else {}),
+                "refused": sum(len(batch.refused) for batch in batches),
+                "held": sum(batch.held for batch in batches),
+            },
+        )
         call.newsroom.published.published(batches, time.time() - received)
         call.newsroom.timeline.appended(((receipt.id, receipt.offset) for receipt in new), received)
     return Published(

@@ -39,15 +39,12 @@ class Standing(NamedTuple):
     """Empty for an index that was never loaded."""
     dead_letters_by_code: Mapping[str, int]
     held: int
+    lag: int
+    """Messages that the index does not reflect yet."""
 
     @property
     def dead_letters(self) -> int:
         return sum(self.dead_letters_by_code.values())
-
-    @property
-    def lag(self) -> int:
-        """Messages that the index does not reflect yet."""
-        return max(self.last_offset - self.applied_through, 0)
 
     @property
     def is_loaded(self) -> bool:
@@ -139,12 +136,14 @@ class Newsroom:
 
     def standing(self) -> Standing:
         """How it is now."""
-        last = self.last_offset()
         info = self.index.info()
+        with self.reading() as reader:
+            last = reader.log.last_offset()
+            lag = reader.log.count(info.applied_through + 1, last)
         with self._looking:
             letters = self._letters.counts()
             held = self._held.count()
-        return Standing(last, info.applied_through, info.generation, letters, held)
+        return Standing(last, info.applied_through, info.generation, letters, held, lag)
 
     def held(self, id_: str) -> str | None:
         """The URI of a held message, None where none has this id."""

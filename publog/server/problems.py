@@ -58,7 +58,7 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True):
     offset: int | None = None
     """With a conflict: where the asset is now; -1 when it was never published."""
     lag: int | None = None
-    """With an index that is behind: by how many messages."""
+    """With an index that is behind: by how many messages, or how many offsets behind the one that was asked for."""
     errors: list[Place] | None = None
     """Everything that is wrong, where it is more than one thing or has places."""
 

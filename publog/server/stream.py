@@ -18,6 +18,7 @@ from publog.server.limits import (
     STREAM_STOP_SECONDS_MAX,
 )
 from publog.settings import Settings
+from publog.telemetry.logs import READY_LINE, SETTING, Form
 
 log: Final = logging.getLogger("publog.stream")
 
@@ -25,7 +26,9 @@ log: Final = logging.getLogger("publog.stream")
 class StreamProcess:
     """Runs while the block lasts."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, form: Form) -> None:
+        """`form` is of the server's own log, which what the stream says goes into."""
+        self._form = form
         catalog = () if settings.catalog is None else ("--catalog", str(settings.catalog))
         self._command = [
             *(sys.executable, "-m", "publog", "--home", str(settings.home), "run", "--stream", "--until-input-ends"),
@@ -65,7 +68,7 @@ class StreamProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env=child_environment(),
+            env=child_environment() | ({SETTING: "json"} if self._form == "json" else {}),
             start_new_session=True,
         ) as process:
             assert process.stdin is not None
@@ -87,4 +90,6 @@ class StreamProcess:
 def _hand_on(said: IO[bytes]) -> None:
     with suppress(ValueError):
         while line := said.readline(STREAM_LINE_BYTES_MAX):
-            log.warning("%s", line.decode(errors="replace").rstrip("\n"))
+            text = line.decode(errors="replace").rstrip("\n")
+            # An event of its own, if it begins like one.
+            log.warning("%s", text, extra={READY_LINE: True} if text.startswith('{"') else None)

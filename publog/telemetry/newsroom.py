@@ -39,7 +39,11 @@ def index_metrics(
         "The watermark of the index; -1 for one that was never loaded.",
         applied_through,
     )
-    yield gauge("publog_index_lag_messages", "Messages that the index does not reflect yet.", lag)
+    yield gauge(
+        "publog_index_lag_messages",
+        "Messages that the index does not reflect yet; of a stream on Kafka offsets, some of which hold none.",
+        lag,
+    )
     yield gauge(
         "publog_index_lag_seconds",
         "Since when a message is in the log that the index does not reflect, as far as this process saw it come.",

@@ -28,7 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from assets.errors import InvalidMessage, LogBusy, UnusableLog
 from assets.limits import READ_MESSAGES
 from assets.log import Log, open_log
-from assets.model import Draft, Message, Receipt, TraceContext, Transaction
+from assets.model import Draft, Entry, Message, Receipt, TraceContext, Transaction
 from tests.contract.log_writer import TIME, Abandon, check_transactions, say, wire, write_blocks
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +107,7 @@ class LogContract:
 
     def test_an_empty_log_has_nothing(self, log: Log) -> None:
         assert log.last_offset() == -1
+        assert log.count() == log.count(5) == 0
         assert list(log.read()) == list(log.history(ARTICLE)) == []
         assert log.offset_at(TIME) == -1
         assert log.receipts(["id0"]) == log.latest([ARTICLE]) == {}
@@ -194,6 +195,7 @@ class LogContract:
     def test_a_range_has_both_its_ends(self, log: Log, start: int, last: int | None, expected: range) -> None:
         fill(log, 600)
         assert offsets(log.read(start, last)) == list(expected)
+        assert log.count(start, last) == len(expected)
 
     def test_reading_ends_where_the_log_did(self, log: Log, open_: Open) -> None:
         fill(log, 3)
@@ -592,7 +594,10 @@ class Machine(RuleBasedStateMachine):
     @rule(start=numbers, last=st.none() | numbers)
     def read(self, start: int, last: int | None) -> None:
         end = math.inf if last is None else last
-        assert list(self.other.read(start, last)) == [entry for entry in self.messages if start <= entry.offset <= end]
+        expected = [entry for entry in self.messages if start <= entry.offset <= end]
+        assert list(self.other.read(start, last)) == expected
+        assert list(self.other.entries(start, last)) == [Entry(one.offset, one.uri, one.value) for one in expected]
+        assert self.other.count(start, last) == len(expected)
 
     @rule(uri=uris, last=st.none() | numbers)
     def history(self, uri: str, last: int | None) -> None:

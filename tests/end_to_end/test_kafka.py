@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from publog.settings import Flags, resolve
+from tests.support.counting import check_counts
 from tests.support.newsroom import Json, Shell, article, byline, image, unpublish, write_catalog, write_lines
 
 pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "mvn")]
@@ -48,6 +50,11 @@ def test_the_same_history_makes_the_same_views(shell: Shell, kafka: str, tmp_pat
         assert shell("log", "verify", "--log", log, "--json").json["problems"] == []
     assert views["kafka"] == views["sqlite"]
     assert len(views["kafka"]) == 3
+
+
+def test_messages_are_counted_though_offsets_have_gaps(shell: Shell, kafka: str, tmp_path: Path) -> None:
+    log, index = f"kafka://{kafka}/counts?index={tmp_path}/index", f"tantivy:{tmp_path}/tantivy"
+    check_counts(shell, log, index, lambda: resolve(tmp_path / "home", Flags(log, index, None), environment={}))
 
 
 def with_ordinals(view: Json, ordinals: dict[int, int]) -> Json:

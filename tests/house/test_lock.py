@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUN = PROJECT["project"]["dependencies"]
+EXTRAS = [line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines]
 GROUPS = PROJECT["dependency-groups"]
 ASKED = {
     "bootstrap.txt": GROUPS["bootstrap"],
@@ -71,6 +72,6 @@ def test_what_the_packages_import_is_asked_for_by_name() -> None:
     stdlib = sys.stdlib_module_names | {"compression"}
     imported = {name for name in graph.modules if graph.is_module_squashed(name)} - stdlib
     distributions = packages_distributions()
-    asked = {canonicalize_name(Requirement(line).name) for line in RUN}
+    asked = {canonicalize_name(Requirement(line).name) for line in [*RUN, *EXTRAS]}
     unasked = {name for name in imported if not asked & set(map(canonicalize_name, distributions.get(name, [])))}
     assert unasked == set()

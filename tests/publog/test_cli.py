@@ -251,9 +251,10 @@ WRONG = [
     ("run --batch --nope 1", 2, "--nope 1: neither publog nor Beam knows this option; see publog run --help"),
     ("run --batch --direct_num_workers=x", 2, "argument --direct_num_workers: invalid int value: 'x'"),
     ("run --batch --runner Nope", 2, "Unexpected pipeline runner: Nope."),
+    ("run --stream --memory 1GiB", 2, "--memory goes with --batch"),
     ("run --batch --index nope:views", 2, "nope:views: there is no kind of index called 'nope'."),
     ("run --batch --index views", 2, "views: this is no index's URL."),
-    ("run --batch --index http://127.0.0.1:9/x", 2, "http://127.0.0.1:9/x: "),
+    ("run --batch --index http://127.0.0.1:9/x", 1, "http://127.0.0.1:9/x could not be used: "),
     ("run --batch --index jsonl:no/where/views", 1, "no/where/views: nothing can be written there"),
     ("run --batch --shards 2 --index jsonl:no/where/views", 1, "no/where/views: nothing can be written there"),
     ("publish - -", 2, "-: standard input can be read once"),
@@ -809,7 +810,7 @@ def test_log_info_says_how_long_it_is(indexed: Shell) -> None:
         "catalog": parse_catalog(CATALOG).digest,
         "schemas": [{"id": n, "kind": kind, "version": 1} for n, kind in enumerate(("article", "byline", "image"), 1)],
     }
-    assert "7 messages, offsets 0 to 6\n" in indexed("log", "info").out
+    assert "7 messages, the last at offset 6\n" in indexed("log", "info").out
 
 
 def test_log_copy_makes_the_same_log_elsewhere(indexed: Shell, tmp_path: Path) -> None:

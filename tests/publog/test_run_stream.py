@@ -150,7 +150,7 @@ def test_on_a_terminal_a_live_line_says_how_it_is(shell: Shell) -> None:
     os.close(secondary)
     seen = b""
     try:
-        while not re.search(rb"offset 1, 0 behind, 0 views/s", seen):
+        while not re.search(rb"offset 1, 0 messages behind, 0 views/s", seen):
             seen += os.read(primary, 4096)
         process.send_signal(signal.SIGINT)
         while b"stopped at offset 1" not in seen:
@@ -169,7 +169,9 @@ def test_on_a_terminal_a_live_line_says_how_it_is(shell: Shell) -> None:
         ([], "say what to run: publog run --batch, or publog run --stream"),
         (["--batch", "--stream"], "say what to run"),
         (["--batch", "--micro-batch", "3"], "--micro-batch goes with --stream"),
-        (["--stream", "--runner", "DaskRunner"], "leave --runner out"),
+        (["--stream", "--runner", "DaskRunner"], "--runner DaskRunner runs batches and backfills"),
+        (["--stream", "--runner", "PrismRunner", "--prism_location=nowhere", "--shrads=2"], "--shrads=2: neither"),
+        (["--stream", "--runner", "PortableRunner"], "--runner PortableRunner needs a job service: --job_endpoint"),
         (["--stream", "--direct_num_workers=2"], "a stream keeps its folds in its own process"),
         (["--stream", "--shrads", "2"], "--shrads 2: neither publog nor Beam knows this option"),
         (["--stream", "--shards", "5000"], "use a number from 1 to 1024"),

@@ -16,7 +16,7 @@ from assets.errors import CorruptLog, LogBusy, UnusableLog
 from assets.limits import WRITER_WAIT_SECONDS_MAX
 from assets.model import NEVER, Message, Receipt
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """As the schema sets it."""
 
 _SCHEMA: Final = """
@@ -30,9 +30,13 @@ CREATE TABLE IF NOT EXISTS messages (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS messages_by_uri ON messages (uri);
 CREATE UNIQUE INDEX IF NOT EXISTS messages_by_id ON messages (id);
-CREATE TABLE IF NOT EXISTS reflects (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL) STRICT;
-INSERT OR IGNORE INTO reflects VALUES (1, 0);
-PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS reflects (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    position INTEGER NOT NULL,
+    messages INTEGER NOT NULL
+) STRICT;
+INSERT OR IGNORE INTO reflects VALUES (1, 0, 0);
+PRAGMA user_version = 2;
 COMMIT;
 """
 _POSITION: Final = "SELECT position FROM reflects"
@@ -45,7 +49,9 @@ _PUBLISHED: Final = """SELECT wanted.value FROM json_each(?) AS wanted
 WHERE EXISTS (SELECT 1 FROM messages WHERE messages.uri = wanted.value AND messages.published)"""
 _HISTORY: Final = "SELECT offset FROM messages WHERE uri = ? AND offset <= ? ORDER BY offset DESC LIMIT ?"
 _OFFSET_AT: Final = "SELECT offset FROM messages WHERE time <= ? ORDER BY offset DESC LIMIT 1"
-_COUNT: Final = "SELECT count(*) FROM messages WHERE offset <= ?"
+_ALL: Final = "SELECT messages FROM reflects"
+_COUNT: Final = "SELECT count(*) FROM messages WHERE offset BETWEEN ? AND ?"
+_OFFSET_MAX: Final = 2**63 - 1
 
 
 class Index:
@@ -93,10 +99,10 @@ class Index:
         """
         rows = ((entry.offset, entry.uri, entry.time, entry.id, entry.value is not None) for entry in messages)
         try:
-            self._connection.executemany(_ADD, rows)
+            added = self._connection.executemany(_ADD, rows).rowcount
         except sqlite3.IntegrityError as error:
             raise CorruptLog(f"an id is in the log twice, so another program wrote into it: {error}") from error
-        self._connection.execute("UPDATE reflects SET position = ?", (position,))
+        self._connection.execute("UPDATE reflects SET position = ?, messages = messages + ?", (position, max(added, 0)))
 
     def receipts(self, ids: Sequence[str]) -> Mapping[str, Receipt]:
         return {row[0]: Receipt(*row) for row in self._look_up(_RECEIPTS, ids)}
@@ -117,10 +123,17 @@ class Index:
             found = self._connection.execute(_OFFSET_AT, (time,)).fetchone()
         return NEVER if found is None else found[0]
 
-    def count(self, last: int) -> int:
-        """How many messages it has up to an offset."""
+    def count(self, first: int, last: int) -> int:
+        """How many messages there are from one offset to another; of the whole log it need not count them."""
         with self._explained():
-            return self._connection.execute(_COUNT, (last,)).fetchone()[0]
+            if first > 0:
+                return _number(self._connection, _COUNT, first, last)
+            return _number(self._connection, _ALL) - _number(self._connection, _COUNT, last + 1, _OFFSET_MAX)
+
+    def found(self, last: int) -> int:
+        """How many messages it has up to an offset, each of them counted."""
+        with self._explained():
+            return _number(self._connection, _COUNT, 0, last)
 
     def close(self) -> None:
         self._connection.close()
@@ -147,14 +160,19 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         # After a loss of power it may be behind, never torn.
         connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;")
-        if _number(connection, "PRAGMA user_version") != _FORMAT:
-            connection.executescript(_SCHEMA)
+        match _number(connection, "PRAGMA user_version"):
+            case 0:
+                connection.executescript(_SCHEMA)
+            case other if other != _FORMAT:
+                raise sqlite3.DatabaseError(f"format {other}")
+            case _:
+                pass
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _number(connection: sqlite3.Connection, statement: str) -> int:
-    (number,) = connection.execute(statement).fetchone()
+def _number(connection: sqlite3.Connection, statement: str, *values: int) -> int:
+    (number,) = connection.execute(statement, values).fetchone()
     return number

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from publog.server.limits import REQUEST_ID_CHARACTERS_MAX, REQUESTS_MAX
 from publog.server.newsroom import Newsroom
+from publog.telemetry.logs import Formatter
 from tests.support.serving import check_problem, client_of
 
 
@@ -66,7 +67,8 @@ def test_each_request_is_one_line(client: TestClient, caplog: pytest.LogCaptureF
     caplog.set_level(logging.INFO, "publog.access")
     client.get("/healthz", headers={"X-Request-Id": "mine"})
     client.get("/v1/%0a%22")
-    first, second = (json.loads(record.message) for record in caplog.records if record.name == "publog.access")
+    lines = [Formatter("json").format(record) for record in caplog.records if record.name == "publog.access"]
+    first, second = map(json.loads, lines)
     assert (first["request_id"], first["route"], first["status"]) == ("mine", "/healthz", 200)
     assert (second["route"], second["path"], second["status"]) == ("unmatched", "/v1/%0a%22", 404)
 

@@ -1,5 +1,6 @@
 """The server's log waits for nobody."""
 
+import json
 import logging
 import os
 import sys
@@ -12,8 +13,9 @@ from publog.server.logs import logging_lines
 def test_lines_come_out_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     with logging_lines():
         for number in range(100):
-            logging.getLogger("test").info("line %d", number)
-    assert capsys.readouterr().err.splitlines() == [f"line {number}" for number in range(100)]
+            logging.getLogger("publog.test").info("line %d", number)
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [event["event"] for event in told] == [f"line {number}" for number in range(100)]
 
 
 def test_nobody_reads_it_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +26,7 @@ def test_nobody_reads_it_and_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> No
             monkeypatch.setattr("publog.server.logs.LOG_STOP_SECONDS_MAX", 0.05)
             with logging_lines():
                 for _ in range(12_000):
-                    logging.getLogger("test").info("x" * 100)
+                    logging.getLogger("publog.test").info("x" * 100)
             # Now somebody does, and the thread goes on to its end.
             text = ""
             while "lost" not in text:

@@ -62,17 +62,6 @@ def test_a_stream_shows_how_far_it_is_and_how_far_a_change_reaches(home: Path) -
         assert "1 messages applied, 4 views written" in out
 
 
-def test_a_stream_shows_dead_letters_by_code(home: Path, tmp_path: Path) -> None:
-    from assets.log import open_log
-    from assets.model import Draft, Transaction
-
-    with closing(open_log(f"sqlite:{home / '.publog' / 'log.sqlite'}")) as log, log.writing():
-        log.append([Transaction(None, [Draft("news://article/bad", 0, "bad", b"\0\0\0\0\x63nothing")])])
-    with closing(Exporting("run", "--stream", folder=home)) as stream:
-        until(lambda: "publog_dead_letters{" in stream.read())
-        assert value(stream.read(), "publog_dead_letters", code="unknown-schema") == 1
-
-
 def test_a_server_shows_what_is_published_through_it(client: TestClient, newsroom: Newsroom) -> None:
     ada, unknown = byline("ada", id="1"), article(1, byline="news://byline/nobody")
     assert client.post("/v1/messages", json=ada).status_code == 200
@@ -98,28 +87,6 @@ def test_an_index_that_is_behind_is_so_for_longer_and_longer(client: TestClient)
     assert client.post("/v1/messages", json=byline("ada")).status_code == 200
     client.get("/metrics")
     until(lambda: value(client.get("/metrics").text, "publog_index_lag_seconds") > 0.05)
-
-
-def test_a_served_home_is_read_without_a_key_on_the_port_for_metrics(home: Path) -> None:
-    with closing(Exporting("serve", "--port", 0, "--no-stream", folder=home)) as server:
-        assert value(server.read(), "publog_log_last_offset") == 3
-        assert value(server.read(), "publog_info", version="0.1.0") == 1
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0
-
-
-def test_a_backfill_shows_its_steps(home: Path) -> None:
-    seen: set[str] = set()
-    with closing(Exporting("backfill", folder=home)) as backfill:
-        assert backfill.process.stdout is not None
-        while backfill.process.poll() is None:
-            try:
-                text = backfill.read()
-            except OSError:
-                break
-            seen |= {line.split("{")[0].split()[0] for line in text.splitlines() if line.startswith("publog_backfill")}
-        assert backfill.process.wait(60) == 0
-    assert "publog_backfill_progress_timestamp_seconds" in seen
 
 
 def test_bulk_retries_are_counted_by_reason(client: TestClient) -> None:
