@@ -1,6 +1,6 @@
 """What every index must do; the contract suite in tests/contract says it as tests."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,6 +196,17 @@ class Dependents(NamedTuple):
     """View name to how many there are, for views with any."""
     first: Sequence[tuple[str, str]]
     """View and URI of some of them, newest first."""
+
+
+class Unfit(NamedTuple):
+    """A view whose text or facets a search server could not index. It is stored, and read like any other."""
+
+    view: View
+    reason: str
+
+
+OnUnfit = Callable[[Unfit], None]
+"""Told of each, before the watermark that passes it is written. Embedded engines index every view record."""
 
 
 class GenerationInfo(NamedTuple):

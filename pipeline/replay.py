@@ -25,6 +25,7 @@ def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home:
         UnusableJob: when the index was built with another catalog: then every view may differ.
         JobRunning: when a stream is at work and does not answer.
     """
+    mark = letters.mark()
     waiting = list(letters.all())
     if not waiting:
         return Replayed(0, 0, 0)
@@ -46,8 +47,9 @@ def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home:
     # A view may keep its version although it changed, as a later message in its closure made it; or get a lower one, as
     # what was healed no longer refers to that: it is taken out first.
     index.write(views.values(), applied_through=info.applied_through, repair=True, remove=views)
-    letters.remove(letter.offset for letter in healed)
-    return Replayed(len(healed), len(views), len(waiting) - len(healed))
+    letters.remove(healed, mark)
+    left = sum(letters.counts().values())
+    return Replayed(len(waiting) - left, len(views), left)
 
 
 def _ask_stream(letters: DeadLetters, home: Path, generation: str) -> Replayed:

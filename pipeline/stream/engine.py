@@ -18,7 +18,8 @@ from assets.log.port import Log
 from assets.model import Message
 from denormalizer.plan import compile_catalog
 from denormalizer.view import View
-from pipeline.dead_letters import DeadLetters, Replayed
+from indexers import Unfit
+from pipeline.dead_letters import DeadLetters, Replayed, is_of_view
 from pipeline.limits import (
     BACKLOG_VIEWS,
     BULK_MESSAGES,
@@ -126,7 +127,9 @@ class Stream:
         self._closed = False
         self._turn = RLock()
         with ExitStack() as opened, paused_collector():
-            self._target = opened.enter_context(closing(Target(index, catalog, log.last_offset(), generation)))
+            self._target = opened.enter_context(
+                closing(Target(index, catalog, log.last_offset(), generation, self._set_aside))
+            )
             self._opened_at = self._target.applied_through
             generation = self._target.generation
             opened.enter_context(held(home, generation))
@@ -288,13 +291,19 @@ class Stream:
             self.done.views += len(views)
             self.done.bounded += sum(1 for view in views if view.bounds)
 
+    def _set_aside(self, unfit: Unfit) -> None:
+        self._letters.add_unfit(unfit)
+        self.done.dead_letters += 1
+
     def _replay(self) -> None:
         """Try the dead letters again, where someone asked for it (`pipeline.replay`)."""
         requests = self._letters.asked(self._target.generation)
         if not requests:
             return
+        mark = self._letters.mark()
         waiting = [letter for letter in self._letters.all() if letter.offset <= self.position]
-        healed = [letter for letter in waiting if self._heal(letter.offset)]
+        # What the index could not take is written to it again.
+        healed = [letter for letter in waiting if is_of_view(letter) or self._heal(letter.offset)]
         views = self._dependents(dict.fromkeys(letter.uri for letter in healed))
         count = 0
         ended = False
@@ -304,8 +313,10 @@ class Stream:
             self._target.repair(taken)
         for shard in self._shards:
             shard.save()
-        self._letters.remove(letter.offset for letter in healed)
-        result = Replayed(len(healed), count, sum(self._letters.counts().values()))
+        before = sum(self._letters.counts().values())
+        self._letters.remove(healed, mark)
+        left = sum(self._letters.counts().values())
+        result = Replayed(before - left, count, left)
         for request in requests:
             self._letters.answer(request, result)
 

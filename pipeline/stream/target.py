@@ -6,7 +6,7 @@ from time import monotonic
 from assets.catalog import Catalog
 from assets.model import NEVER
 from denormalizer.view import View
-from indexers import open_index
+from indexers import OnUnfit, open_index
 from pipeline.errors import UnusableJob
 from pipeline.limits import GENERATION_CHECK_SECONDS
 
@@ -14,14 +14,21 @@ from pipeline.limits import GENERATION_CHECK_SECONDS
 class Target:
     """One generation of an index, for writing."""
 
-    def __init__(self, url: str, catalog: Catalog, last_offset: int, generation: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        catalog: Catalog,
+        last_offset: int,
+        generation: str | None = None,
+        on_unfit: OnUnfit | None = None,
+    ) -> None:
         """That generation, or the one that is searched.
 
         Raises:
             UnusableJob: it was made by another catalog, or from another log.
         """
         self._follows = generation is None
-        self._index = open_index(url)
+        self._index = open_index(url, on_unfit)
         try:
             # Searches may go to another generation at any time: what is written here must never go there.
             self._handle = self._index.generation(generation or self._index.info().generation)
