@@ -113,6 +113,13 @@ def watermark_action(applied_through: int) -> Action:
     return index_action(names.WATERMARK_ID, applied_through + 1, "external", {**mark, **record})
 
 
+def share_action(writer: int, writers: int, applied_through: int) -> Action:
+    """What says how far the documents of one of several writers go."""
+    id_ = f"{names.SHARE_ID} {writer}/{writers}"
+    mark = {names.ID: id_, names.SHELF: names.MARK, names.RECORD: str(applied_through)}
+    return index_action(id_, applied_through + 1, "external", mark)
+
+
 def loaded_action(loaded: int, count: int) -> Action:
     """What says how much was loaded, and how many records that were."""
     record = f"{loaded} {count}"
