@@ -60,7 +60,19 @@ KAFKA_TRANSACTION_SECONDS_MAX: Final = 60
 """After how long the broker ends a transaction whose writer was lost: until then readers see nothing behind it."""
 
 KAFKA_POLL_SECONDS: Final = 0.01
-"""How often a follower of a log on Kafka asks for its end, and how long the broker may hold back an empty answer."""
+"""How long who waits for Kafka sleeps before it looks again, and how long the broker may hold back an empty answer."""
+
+KAFKA_FOLLOW_SECONDS: Final = 0.5
+"""How long the broker holds back its answer to a follower while nothing is published; a message is told at once."""
+
+KAFKA_FOLLOW_BYTES: Final = 1024 * 1024
+"""Bytes that a follower of a log on Kafka takes before it is asked for them."""
+
+KAFKA_FOLLOW_OFFSETS: Final = 1_024
+"""Offsets over which a follower reads to where it is to wait, before it asks for that place anew."""
+
+KAFKA_READ_MESSAGES: Final = 1_000
+"""Messages that a reader of a log on Kafka takes from its client at a time; their bytes are bounded by what is fetched."""
 
 KAFKA_RETRY_SECONDS_MAX: Final = 0.2
 """How long one who asks Kafka sleeps at most before it asks again."""

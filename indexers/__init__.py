@@ -18,12 +18,15 @@ from indexers.port import (
     Index,
     IndexInfo,
     Lease,
+    OnUnfit,
     Query,
     Related,
     Results,
+    Share,
     Sort,
     Suggestions,
     Typed,
+    Unfit,
 )
 from indexers.query import Expression, parse
 from indexers.tantivy import TantivyIndex
@@ -38,12 +41,15 @@ __all__ = [
     "Index",
     "IndexInfo",
     "Lease",
+    "OnUnfit",
     "Query",
     "Related",
     "Results",
+    "Share",
     "Sort",
     "Suggestions",
     "Typed",
+    "Unfit",
     "open_index",
     "parse",
 ]
@@ -51,11 +57,15 @@ __all__ = [
 _KNOWN = "Use tantivy:PATH, http://HOST:PORT/NAME, jsonl:PATH, memory: or memory:NAME"
 
 
-def open_index(url: str) -> Index:
+def open_index(url: str, on_unfit: OnUnfit | None = None) -> Index:
     """The index at a URL; nothing is made or read before it is used.
 
     `tantivy:PATH` is a folder, `jsonl:PATH` a file of records, `http://HOST:PORT/NAME` (or `https:`) on Elasticsearch;
     `memory:` is the caller's own, `memory:NAME` shared in this process.
+
+    Args:
+        url: as above.
+        on_unfit: told of views that a search server can't index; without it such a view is an `InvalidRecord`.
 
     Raises:
         UnusableIndex: the URL names no kind of index that we have.
@@ -76,6 +86,6 @@ def open_index(url: str) -> Index:
             # Its client takes longer to load than all the rest: who has no use for it does not wait.
             from indexers.elasticsearch import ElasticsearchIndex  # noqa: PLC0415
 
-            return ElasticsearchIndex(url)
+            return ElasticsearchIndex(url, on_unfit)
         case _:
             raise UnusableIndex(url, f"there is no kind of index called {scheme!r}", _KNOWN)

@@ -19,9 +19,13 @@ WORDS: Final = "words"
 TITLE: Final = "title"
 THROUGH: Final = "applied_through"
 
+PLAIN: Final = frozenset({ID, SHELF, VERSION, TIE, NEWEST, OLDEST, SOURCES, RECORD})
+"""The fields that a document has whatever its view's text and facets are."""
+
 MARK: Final = "mark"
 """Shelf, and beginning of the ids, of the documents that hold numbers."""
 WATERMARK_ID: Final = "#mark applied_through"
+SHARE_ID: Final = "#mark share"
 LOADED_ID: Final = "#mark loaded"
 
 _TIE_MIDDLE: Final = 1 << 63

@@ -12,6 +12,7 @@ from indexers import Index, Query, open_index, parse
 from indexers.errors import EngineFailed, NoGeneration, UnusableIndex
 from tests.contract.index_contract import SharedIndexContract
 from tests.contract.index_newsroom import gone, story
+from tests.servers.elasticsearch import drop
 
 pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "javac", "mvn", "flock")]
 
@@ -26,11 +27,7 @@ class TestElasticsearchIndex(SharedIndexContract):
         """A node takes a thousand indexes; those that one test left are gone before the next."""
         type(self).node = elasticsearch
         yield
-        with Elasticsearch(elasticsearch) as client:
-            kept = self.shared_name()
-            names = [str(name) for name in client.indices.get_alias(index="*")]
-            if names := [name for name in names if kept is None or not name.startswith(kept)]:
-                client.indices.delete(index=names)
+        drop(elasticsearch, "views", keep=self.shared_name())
 
     node: str
 

@@ -268,7 +268,7 @@ def opened(place: Place, tuning: Tuning = Tuning()) -> Generator[tuple[Stream, F
 def test_the_graph_is_one_linear_chain(place: Place) -> None:
     with opened(place) as (stream, _), named(stream) as name:
         graph = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
-        build(graph, name, stream)
+        build(graph, name, stream.tuning)
         consumed: list[str] = []
         for transform in graph.to_runner_api().components.transforms.values():
             if not transform.subtransforms and list(transform.inputs.values()) != list(transform.outputs.values()):

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from itertools import islice
+from itertools import chain, islice
 from time import monotonic, sleep
 
 from assets.errors import AssetsError, CorruptLog, InvalidMessage, LogUnreachable
@@ -25,7 +25,8 @@ from assets.log.kafka.records import (
     Record,
     catalog_record,
     control_of,
-    message_of,
+    entries_of,
+    messages_of,
     records_of,
     schema_record,
     trace_of,
@@ -119,14 +120,17 @@ class KafkaLog:
         return self._read(max(start, 0), end if last is None else min(last, end))
 
     def entries(self, start: int = 0, last: int | None = None) -> Iterator[Entry]:
-        return (Entry(message.offset, message.uri, message.value) for message in self.read(start, last))
+        end = self.last_offset()
+        batches = self._messages.batches(max(start, 0), (end if last is None else min(last, end)) + 1)
+        return chain.from_iterable(map(entries_of, batches))
 
     def traces(self, start: int, last: int) -> Mapping[int, TraceContext]:
         found: dict[int, TraceContext] = {}
-        for record in self._messages.records(max(start, 0), min(last, self.last_offset()) + 1):
-            trace, offset = trace_of(record.headers()), record.offset()  # pyright: ignore[reportArgumentType] - as below
-            if trace is not None and offset is not None:
-                found[offset] = trace
+        for records in self._messages.batches(max(start, 0), min(last, self.last_offset()) + 1):
+            for record in records:
+                trace, offset = trace_of(record.headers()), record.offset()  # pyright: ignore[reportArgumentType] - what is read has a list of pairs
+                if trace is not None and offset is not None:
+                    found[offset] = trace
         return found
 
     def history(self, uri: str, last: int | None = None) -> Iterator[Message]:
@@ -139,7 +143,7 @@ class KafkaLog:
     def wait_past(self, offset: int, timeout_seconds: float) -> int:
         end = monotonic() + timeout_seconds
         while (last := self.last_offset()) <= offset and (left := end - monotonic()) > 0:
-            sleep(min(left, KAFKA_POLL_SECONDS))
+            self._messages.wait(left)
         return last
 
     def register_schema(self, kind: str, text: str) -> RegisteredSchema:
@@ -186,10 +190,8 @@ class KafkaLog:
     # ------------------------------------------------------------------------------------------------------ reading
 
     def _read(self, start: int, last: int) -> Generator[Message]:
-        for record in self._messages.records(start, last + 1):
-            offset = record.offset()
-            assert offset is not None
-            yield message_of(offset, record.key(), record.value(), record.headers())  # pyright: ignore[reportArgumentType] - what is read has a list of pairs
+        for records in self._messages.batches(start, last + 1):
+            yield from messages_of(records)
 
     def _history(self, index: Index, uri: str, last: int) -> Iterator[Message]:
         while last > NEVER:
@@ -257,7 +259,7 @@ class KafkaLog:
 
     def _sync_control(self) -> None:
         end = self._control.end()
-        records = list(self._control.records(self._control_position, end))
+        records = list(chain.from_iterable(self._control.batches(self._control_position, end)))
         for record in records:
             found = control_of(record.offset() or 0, record.key(), record.value())
             if isinstance(found, Catalog):
@@ -318,7 +320,7 @@ class KafkaLog:
             try:
                 self._writer.decide(undecided.error)
                 self._wait_visible(reader, last)
-                is_there = any(record.offset() == last for record in reader.records(last, last + 1))
+                is_there = any(True for _ in reader.batches(last, last + 1))
             except AssetsError as error:
                 raise LogUnreachable(
                     f"{self.url} stopped answering ({undecided}): whether what was sent was appended is not known;"

@@ -9,7 +9,14 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from assets.errors import UnusableLog
-from assets.limits import KAFKA_POLL_SECONDS, KAFKA_QUEUE_BYTES, KAFKA_RECORD_BYTES_MAX, KAFKA_TRANSACTION_SECONDS_MAX
+from assets.limits import (
+    KAFKA_FOLLOW_BYTES,
+    KAFKA_FOLLOW_SECONDS,
+    KAFKA_POLL_SECONDS,
+    KAFKA_QUEUE_BYTES,
+    KAFKA_RECORD_BYTES_MAX,
+    KAFKA_TRANSACTION_SECONDS_MAX,
+)
 
 RULE: Final = (
     "kafka://HOST:PORT[,HOST:PORT]/TOPIC[?index=FOLDER][&client=FILE] (index: where the index beside it is kept;"
@@ -76,6 +83,15 @@ class Place:
             "fetch.queue.backoff.ms": wait,
             "queued.max.messages.kbytes": KAFKA_QUEUE_BYTES // 1024,
             "fetch.message.max.bytes": KAFKA_QUEUE_BYTES // 8,
+        }
+
+    def follower(self) -> dict[str, Any]:
+        """A consumer that waits at the end: the broker answers when there is something."""
+        return self.consumer() | {
+            "enable.partition.eof": False,
+            "fetch.wait.max.ms": round(KAFKA_FOLLOW_SECONDS * 1000),
+            "queued.max.messages.kbytes": KAFKA_FOLLOW_BYTES // 1024,
+            "fetch.message.max.bytes": KAFKA_FOLLOW_BYTES,
         }
 
     def producer(self) -> dict[str, Any]:

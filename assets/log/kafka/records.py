@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from assets.errors import CorruptLog
-from assets.model import Draft, Message, RegisteredSchema, TraceContext, Transaction, microseconds, rfc3339
+from assets.model import Draft, Entry, Message, RegisteredSchema, TraceContext, Transaction, microseconds, rfc3339
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -51,6 +51,33 @@ def records_of(
         for number, draft in enumerate(drafts, 1):
             end = number == len(drafts)
             yield draft, tx, end, _record(draft, tx, source, traced, end=end)
+
+
+def messages_of(records: Sequence[Any]) -> list[Message]:
+    """The messages of records as the client gives them.
+
+    Raises:
+        CorruptLog: one is none of ours.
+    """
+    return [message_of(record.offset(), record.key(), record.value(), record.headers()) for record in records]
+
+
+def entries_of(records: Sequence[Any]) -> list[Entry]:
+    """As `messages_of`, without what only headers say: to take them apart costs more than all the rest.
+
+    Raises:
+        CorruptLog: one is none of ours, by its key already.
+    """
+    try:
+        return [Entry(record.offset(), _uri(record.key()), record.value()) for record in records]
+    except (TypeError, ValueError):
+        return [Entry(message.offset, message.uri, message.value) for message in messages_of(records)]
+
+
+def _uri(key: bytes) -> str:
+    if b"://" not in key:
+        raise ValueError(key)
+    return key.decode()
 
 
 def message_of(
