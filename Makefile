@@ -68,7 +68,7 @@ $(VENV)/.run: $(VENV)/.created requirements/bootstrap.txt requirements/run.txt
 	@scripts/install-lock $(BIN)/python requirements/run.txt
 	@touch $@
 
-$(VENV)/.project: $(VENV)/.run pyproject.toml hatch_build.py assets/native.pyx assets/native.pxd denormalizer/native.pyx
+$(VENV)/.project: $(VENV)/.run pyproject.toml hatch_build.py assets/native.pyx assets/native.pxd denormalizer/native.pyx indexers/native.pyx
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 	@echo "Ready: $(BIN)/publog"

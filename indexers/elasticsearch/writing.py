@@ -61,7 +61,7 @@ class Maker:
             names.RECORD: line.decode(),
         }
         if view.state == "live":
-            document = maker.document(read_content(view, place))
+            document = maker.scanned(view.content) or maker.document(read_content(view, place))
             found[names.SOURCES] = read_sources(view, place)
             found[names.NEWEST], found[names.OLDEST] = ranks(document.date, id_)
             found |= {names.text(path): strings for path, strings in document.text.items()}
