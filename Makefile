@@ -26,7 +26,7 @@ test-servers: $(VENV)/.dev ## run the tests on a real Kafka, Elasticsearch, Pris
 	@$(BIN)/python -m pytest -m servers
 
 soak: $(VENV)/.dev ## kill and restart the stream, the backfill and a consumer for longer than `make test` does
-	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py tests/faults/test_feed_kill.py tests/faults/test_prism_kill.py tests/faults/test_elasticsearch_kill.py
+	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py tests/faults/test_feed_kill.py tests/faults/test_prism_kill.py tests/faults/test_shards_kill.py tests/faults/test_elasticsearch_kill.py
 
 check: $(VENV)/.dev ## format, lint, types, directions of imports
 	$(BIN)/ruff format --check
@@ -68,7 +68,7 @@ $(VENV)/.run: $(VENV)/.created requirements/bootstrap.txt requirements/run.txt
 	@scripts/install-lock $(BIN)/python requirements/run.txt
 	@touch $@
 
-$(VENV)/.project: $(VENV)/.run pyproject.toml hatch_build.py assets/native.pyx assets/native.pxd denormalizer/native.pyx
+$(VENV)/.project: $(VENV)/.run pyproject.toml hatch_build.py assets/native.pyx assets/native.pxd denormalizer/native.pyx indexers/native.pyx
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 	@echo "Ready: $(BIN)/publog"

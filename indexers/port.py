@@ -360,6 +360,25 @@ class Generation(Protocol):
         ...
 
 
+class Share(Protocol):
+    """One of several writers of a generation, each of which brings documents of its own up to date."""
+
+    def applied_through(self) -> int:
+        """What this writer's documents reflect."""
+        ...
+
+    def write(
+        self,
+        views: Iterable[View],
+        *,
+        applied_through: int,
+        repair: bool = False,
+        remove: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """As a `Generation` does. Its `applied_through` rises to the least that any of the writers has said."""
+        ...
+
+
 class Index(Generation, Protocol):
     """View records in, search out.
 
@@ -405,6 +424,15 @@ class Index(Generation, Protocol):
         Raises:
             NoGeneration: there is none of this name.
             GenerationUnfit: it is not finished.
+        """
+        ...
+
+    def share(self, name: str, writer: int, writers: int) -> Share:
+        """A complete generation for one of so many writers, numbered from 0.
+
+        Raises:
+            UnusableIndex: it takes one writer at a time.
+            NoGeneration, GenerationUnfit: as `generation`.
         """
         ...
 

@@ -59,3 +59,6 @@ CANCEL_SECONDS_MAX: Final = 15.0
 
 PRISM_IDLE_SECONDS_MAX: Final = 60
 """How long a Prism that was started for a job stays without one."""
+
+FILLED_CHECK_SECONDS: Final = 0.5
+"""How often a stream of one shard looks whether the first one has filled the index."""

@@ -15,7 +15,7 @@ from pipeline.as_of import LogViews
 from pipeline.dead_letters import DeadLetters, Replayed
 from pipeline.errors import JobRunning, UnusableJob
 from pipeline.limits import IDLE_SECONDS, REPLAY_SECONDS_MAX
-from pipeline.stream.states import discard, is_held
+from pipeline.stream.states import discard, is_held, is_shared
 
 
 def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home: Path) -> Replayed:
@@ -34,6 +34,11 @@ def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home:
         raise UnusableJob("there is no index yet to bring up to date; build it: publog run --batch")
     if info.catalog_digest != catalog.digest:
         raise UnusableJob("the index was built with another catalog; build it again: publog run --batch")
+    if is_shared(home, info.generation):
+        raise JobRunning(
+            f"streams of single shards are at work in {home}; stop all of them, on other machines too, replay, remove the"
+            " `state` folders of the other homes, and start them again"
+        )
     if is_held(home, info.generation):
         return _ask_stream(letters, home, info.generation)
     # What streams kept does not know of it: they read the log again.

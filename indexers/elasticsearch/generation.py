@@ -107,6 +107,11 @@ class ElasticsearchGeneration:
         repair: bool = False,
         remove: Iterable[tuple[str, str]] = (),
     ) -> None:
+        self.put(views, repair=repair, remove=remove)
+        self._pass(applied_through)
+
+    def put(self, views: Iterable[View], *, repair: bool = False, remove: Iterable[tuple[str, str]] = ()) -> None:
+        """Write documents, and let the watermark be."""
         maker = self._maker()
         version_type = _SAME_OR_NEWER if repair else _NEWER
         with closing(Spool()) as spool:
@@ -122,7 +127,6 @@ class ElasticsearchGeneration:
                         highest[action.id] = action
                 self._bring_back(list(highest.values()))
             self._write(action for action in spool if action.id not in removed)
-        self._pass(applied_through)
 
     def _write(self, actions: Iterable[Action]) -> dict[str, int]:
         """Send documents; gives the status of those that are not there as they were sent."""
@@ -144,6 +148,28 @@ class ElasticsearchGeneration:
             # The watermark's own refresh shows its shard's.
             self._calls.ask("POST", f"/{self.index}/_refresh")
         self._calls.bulk(writing_alias(self.index), [watermark_action(applied_through)], refresh=True)
+
+    # Of several writers, each says for itself how far its documents go (indexers.elasticsearch.sharing).
+
+    def show(self) -> None:
+        """Have what was written be seen."""
+        self._calls.ask("POST", f"/{self.index}/_refresh")
+
+    def say(self, mark: Action) -> None:
+        """Keep a mark."""
+        self._calls.bulk(writing_alias(self.index), [mark])
+
+    def pass_through(self, applied_through: int) -> None:
+        """Let the watermark rise, where it is lower, to what all documents reflect that are seen."""
+        self._calls.bulk(writing_alias(self.index), [watermark_action(applied_through)], refresh=True)
+
+    def marks(self, ids: Sequence[str]) -> list[int]:
+        """What these marks say, as they were written last."""
+        try:
+            found = self._calls.ask("POST", f"/{self.index}/_mget", {"ids": [names.key(id_) for id_ in ids]})
+        except Missing:
+            raise NoGeneration(self._url, self.name) from None
+        return [int(one["_source"][names.RECORD]) if one.get("found") else NEVER for one in found["docs"]]
 
     def _count_shards(self) -> int:
         try:

@@ -24,6 +24,7 @@ from indexers.elasticsearch.calls import Calls, Missing, Refused
 from indexers.elasticsearch.generation import ElasticsearchGeneration, writing_alias
 from indexers.elasticsearch.leases import ServerLease
 from indexers.elasticsearch.mapping import BUILDING, make_body
+from indexers.elasticsearch.sharing import ElasticsearchShare
 from indexers.errors import (
     CorruptIndex,
     EngineFailed,
@@ -211,6 +212,9 @@ class ElasticsearchIndex(Following):
         index, meta = self._named(name)
         check_complete(self._url, meta.description)
         return self._handle(index, meta)
+
+    def share(self, name: str, writer: int, writers: int) -> ElasticsearchShare:
+        return ElasticsearchShare(self.generation(name), writer, writers)
 
     def catalog(self, name: str | None = None) -> Catalog:
         if name is None:

@@ -27,6 +27,7 @@ PLAIN: Final = frozenset({ID, SHELF, VERSION, TIE, NEWEST, OLDEST, DATE, SOURCES
 MARK: Final = "mark"
 """Shelf, and beginning of the ids, of the documents that hold numbers."""
 WATERMARK_ID: Final = "#mark applied_through"
+SHARE_ID: Final = "#mark share"
 LOADED_ID: Final = "#mark loaded"
 
 _TIE_MIDDLE: Final = 1 << 63

@@ -61,7 +61,7 @@ class Maker:
             names.RECORD: line.decode(),
         }
         if view.state == "live":
-            document = maker.document(read_content(view, place))
+            document = maker.scanned(view.content) or maker.document(read_content(view, place))
             found[names.SOURCES] = read_sources(view, place)
             found[names.NEWEST], found[names.OLDEST] = ranks(document.date, id_)
             if document.date is not None:
@@ -113,6 +113,13 @@ def watermark_action(applied_through: int) -> Action:
     record = {names.RECORD: str(applied_through)}
     # Versions begin with 0, watermarks with -1.
     return index_action(names.WATERMARK_ID, applied_through + 1, "external", {**mark, **record})
+
+
+def share_action(writer: int, writers: int, applied_through: int) -> Action:
+    """What says how far the documents of one of several writers go."""
+    id_ = f"{names.SHARE_ID} {writer}/{writers}"
+    mark = {names.ID: id_, names.SHELF: names.MARK, names.RECORD: str(applied_through)}
+    return index_action(id_, applied_through + 1, "external", mark)
 
 
 def loaded_action(loaded: int, count: int) -> Action:

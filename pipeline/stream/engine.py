@@ -77,11 +77,23 @@ class Tuning:
     """How a stream goes about it; nothing of it changes a view."""
 
     shards: int = 1
+    only: int | None = None
+    """The shard that this process has, numbered from 0, where others have the others; None: it has all."""
     micro_batch: int = MICRO_BATCH_MESSAGES
     """Messages applied at a time, where the log is further ahead; the end of a transaction comes on top."""
     backlog_views: int = BACKLOG_VIEWS
     bundle_seconds: float = BUNDLE_SECONDS
     bundles_max: int = BUNDLES_MAX
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The shards of this process."""
+        return range(self.shards) if self.only is None else (self.only,)
+
+    @property
+    def share(self) -> tuple[int, int] | None:
+        """Which of how many writers of the index this process is."""
+        return None if self.only is None else (self.only, self.shards)
 
 
 class Stream:
@@ -128,17 +140,18 @@ class Stream:
         self._turn = RLock()
         with ExitStack() as opened, paused_collector():
             self._target = opened.enter_context(
-                closing(Target(index, catalog, log.last_offset(), generation, self._set_aside))
+                closing(Target(index, catalog, log.last_offset(), generation, self._set_aside, tuning.share))
             )
             self._opened_at = self._target.applied_through
             generation = self._target.generation
-            opened.enter_context(held(home, generation))
+            opened.enter_context(held(home, generation, tuning.share))
             discard(home, keep=self._target.generations())
-            sweep(home, generation, tuning.shards)
+            if tuning.share is None:
+                sweep(home, generation, tuning.shards)
             payloads = Decoder(catalog.kinds, log)
             plan = compile_catalog(catalog)
             self._shards: list[StreamShard] = []
-            for number in range(tuning.shards):
+            for number in tuning.numbers:
                 shard = StreamShard(
                     state_file(home, generation, number, tuning.shards),
                     Header(catalog.digest, generation, log.url, number, tuning.shards),
@@ -189,7 +202,7 @@ class Stream:
                 if last > position:
                     return self._cut(position, last)
                 self._look_around()
-                if self._letters.asked(self._target.generation) or any(shard.fold.backlog for shard in self._shards):
+                if self._requests() or any(shard.fold.backlog for shard in self._shards):
                     return position
             if left <= 0:
                 return None
@@ -295,9 +308,13 @@ class Stream:
         self._letters.add_unfit(unfit)
         self.done.dead_letters += 1
 
+    def _requests(self) -> list[int]:
+        """The replays that are asked for. One shard can't do them: the others' folds would not know of it."""
+        return [] if self.tuning.share is not None else self._letters.asked(self._target.generation)
+
     def _replay(self) -> None:
         """Try the dead letters again, where someone asked for it (`pipeline.replay`)."""
-        requests = self._letters.asked(self._target.generation)
+        requests = self._requests()
         if not requests:
             return
         mark = self._letters.mark()

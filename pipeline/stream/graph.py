@@ -30,7 +30,7 @@ def build(pipeline: beam.Pipeline, place: Place, tuning: Tuning) -> None:
     _ = (
         pipeline
         | "Follow the log" >> source
-        | "Fan out to shards" >> beam.ParDo(FanOut(tuning.shards))
+        | "Fan out to shards" >> beam.ParDo(FanOut(len(tuning.numbers)))
         | "Denormalize and index" >> beam.ParDo(Work(place))
     )
 

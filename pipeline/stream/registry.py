@@ -51,6 +51,7 @@ def place_elsewhere(log: str, index: str, catalog: Mapping[str, str], folder: Pa
         "catalog": dict(catalog),
         "folder": str(folder.resolve()),
         "shards": tuning.shards,
+        "only": tuning.only,
         "micro_batch": tuning.micro_batch,
         "backlog_views": tuning.backlog_views,
         "bundle_seconds": tuning.bundle_seconds,

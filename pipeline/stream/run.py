@@ -6,7 +6,7 @@ A Beam pipeline is not kept for ever: its runner keeps something of each bundle.
 import logging
 import random
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -18,10 +18,16 @@ from assets.log import open_log
 from assets.log.port import Log
 from denormalizer.view import View
 from indexers import open_index
-from indexers.errors import IndexBusy, TransientError
+from indexers.errors import IndexBusy, NoGeneration, TransientError
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
 from pipeline.errors import JobFailed, JobRunning, UnusableJob
-from pipeline.limits import ATTEMPT_SECONDS, ATTEMPTS_MAX, HAND_OVER_SECONDS, HAND_OVER_SECONDS_MAX
+from pipeline.limits import (
+    ATTEMPT_SECONDS,
+    ATTEMPTS_MAX,
+    FILLED_CHECK_SECONDS,
+    HAND_OVER_SECONDS,
+    HAND_OVER_SECONDS_MAX,
+)
 from pipeline.run import SHARDS_MAX, run_batch
 from pipeline.run import Progress as BatchProgress
 from pipeline.runners import check_runner, has_workers_elsewhere
@@ -72,7 +78,12 @@ def run_stream(
     elsewhere = has_workers_elsewhere(runner, options)
     with closing(open_log(log, create=False)) as opened, closing(DeadLetters(folder / DEAD_LETTERS_FILE)) as letters:
         check_runner(runner, options, (opened.url, index))
-        if not is_loaded(index):
+        if tuning.share is not None:
+            _check_shared(index)
+        # Of those who have a shard each, the first fills the index.
+        while tuning.only and not is_loaded(index) and not stop.wait(FILLED_CHECK_SECONDS):
+            pass
+        if not tuning.only and not is_loaded(index):
             run_batch(
                 log=opened.url,
                 index=index,
@@ -132,6 +143,12 @@ def run_stream(
                 _log.info("starting again", extra={"attempt": attempt, "because": str(error)})
                 stop.wait(ATTEMPT_SECONDS * 2**attempt * random.uniform(1, 2))  # noqa: S311 - no secret
     return done
+
+
+def _check_shared(index: str) -> None:
+    """Refuse an index that has one writer before anything is filled."""
+    with closing(open_index(index)) as opened, suppress(NoGeneration):
+        opened.share("", 0, 1)
 
 
 def _absolute(index: str) -> str:

@@ -33,6 +33,7 @@ def run_stream(
     micro_batch: int | None,
     options: list[str],
     *,
+    only: int | None = None,
     until_input_ends: bool,
     json: bool,
     metrics: str | None = None,
@@ -56,7 +57,7 @@ def run_stream(
         )
     with closing(settings.open_log()) as log:
         url, unit = log.url, unit_of_offsets(log)
-    tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
+    tuning = Tuning(shards=shards, only=only, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
     with (
         ExitStack() as opened,
         exporting(metrics) as exported,

@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from tests.faults.test_stream_kill import Place, acknowledged_offset
 from tests.servers.prism import JobService, WorkerPool, prism_binary
+from tests.support.streamed import Place, acknowledged_offset
 from tests.support.streaming import StreamProcess, applied_through, until
 
 pytestmark = pytest.mark.servers
