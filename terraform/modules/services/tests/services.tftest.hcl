@@ -62,7 +62,7 @@ run "each_part_of_the_stream_is_a_service_of_its_own" {
   assert {
     condition = alltrue([
       for shard in range(3) :
-      join(" ", slice(jsondecode(aws_ecs_task_definition.program["stream-${shard}"].container_definitions)[0].command, 2, 6)) == "run --stream --shards ${shard}/3"
+      join(" ", slice(jsondecode(aws_ecs_task_definition.program["stream-${shard}"].container_definitions)[0].command, 0, 4)) == "run --stream --shards ${shard}/3"
     ])
     error_message = "A part of the stream would be missing."
   }
