@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--messages", type=int, default=200_000, metavar="N", help="of the history [%(default)s]")
     parser.add_argument("--stories", type=int, default=search.STORIES, metavar="N", help="to search [%(default)s]")
-    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="rounds to measure [%(default)s]")
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="rounds to measure [%(default)s]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there too")
     parser.add_argument(
         "--keep", type=Path, metavar="DIR", help="work there and leave history, logs and views [a temporary folder]"

@@ -4,10 +4,10 @@ import itertools
 import logging
 import os
 import random
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
-from ssl import SSLCertVerificationError
 from threading import Lock
 from typing import Any, Final, NamedTuple, cast
 
@@ -236,6 +236,9 @@ class Calls:
                 raise UnusableIndex(
                     self._url, f"{what} ({status}: {reason})", f"Set {API_KEY} to a key that may"
                 ) from None
+            if error.message == "media_type_header_exception":
+                remedy = 'Take the client of its major version: pip install "elasticsearch<9" for 8.x'
+                raise UnusableIndex(self._url, f"the server and its client don't fit ({reason})", remedy) from None
             raise Refused(self._url, status, reason) from None
         except TransportError as error:
             if _is_untrusted(error):
@@ -252,6 +255,15 @@ class Calls:
                 self._client.close()
             self._client = None
 
+    def _authorities(self, path: str) -> str:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError as error:
+            # What is no certificate is an error of this kind too.
+            reason = f"{path} can't be used as certificate authorities ({error.strerror or error})"
+            raise UnusableIndex(self._url, reason, f"Set {CERTIFICATES} to a file of certificates, as PEM") from None
+        return path
+
     def _open(self) -> Elasticsearch:
         with self._opening:
             if self._client is None:
@@ -259,7 +271,7 @@ class Calls:
                 if os.environ.get(API_KEY):
                     options["api_key"] = os.environ[API_KEY]
                 if os.environ.get(CERTIFICATES):
-                    options["ca_certs"] = os.environ[CERTIFICATES]
+                    options["ca_certs"] = self._authorities(os.environ[CERTIFICATES])
                 try:
                     # It would try again at once: here it is done with pauses, and counted.
                     self._client = Elasticsearch(
@@ -284,7 +296,7 @@ def _is_untrusted(error: TransportError) -> bool:
     """Whether the certificate was the reason, which stands somewhere inside."""
     causes: list[Any] = [error]
     for cause in causes:
-        if isinstance(cause, SSLCertVerificationError):
+        if isinstance(cause, ssl.SSLCertVerificationError):
             return True
         if isinstance(cause, BaseException):
             inner = [*getattr(cause, "errors", ()), *cause.args, cause.__cause__, cause.__context__]

@@ -12,6 +12,8 @@ VERSION: Final = "version"
 TIE: Final = "tie"
 NEWEST: Final = "newest"
 OLDEST: Final = "oldest"
+DATE: Final = "date"
+"""The document's date, for whoever asks by hand: seconds since 1970."""
 SOURCES: Final = "sources"
 RECORD: Final = "record"
 """The record's line, stored as it came."""
@@ -19,7 +21,7 @@ WORDS: Final = "words"
 TITLE: Final = "title"
 THROUGH: Final = "applied_through"
 
-PLAIN: Final = frozenset({ID, SHELF, VERSION, TIE, NEWEST, OLDEST, SOURCES, RECORD})
+PLAIN: Final = frozenset({ID, SHELF, VERSION, TIE, NEWEST, OLDEST, DATE, SOURCES, RECORD})
 """The fields that a document has whatever its view's text and facets are."""
 
 MARK: Final = "mark"

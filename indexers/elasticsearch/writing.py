@@ -64,6 +64,8 @@ class Maker:
             document = maker.scanned(view.content) or maker.document(read_content(view, place))
             found[names.SOURCES] = read_sources(view, place)
             found[names.NEWEST], found[names.OLDEST] = ranks(document.date, id_)
+            if document.date is not None:
+                found[names.DATE] = document.date
             found |= {names.text(path): strings for path, strings in document.text.items()}
             found |= {names.facet(path): values for path, values in document.facets.items()}
             found |= {names.number(path): numbers for path, numbers in document.numbers.items()}

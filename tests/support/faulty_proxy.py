@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ class Asked(NamedTuple):
 
     number: int
     path: str
+    headers: Mapping[str, str]
     body: bytes
     forward: Callable[[bytes], Answer]
 
@@ -68,7 +70,7 @@ def begun(answer: Answer) -> bytes:
 
 
 @contextmanager
-def faulty_proxy(server: str) -> Iterator[Proxy]:
+def faulty_proxy(server: str, tls: SSLContext | None = None) -> Iterator[Proxy]:
     proxy = Proxy(server)
 
     class Handler(BaseHTTPRequestHandler):
@@ -82,7 +84,11 @@ def faulty_proxy(server: str) -> Iterator[Proxy]:
                 number = len(proxy.asked)
             given = proxy.fault(
                 Asked(
-                    number, self.path, body, lambda raw: proxy.forward(self.command, self.path, dict(self.headers), raw)
+                    number,
+                    self.path,
+                    {name.lower(): value for name, value in self.headers.items()},
+                    body,
+                    lambda raw: proxy.forward(self.command, self.path, dict(self.headers), raw),
                 )
             )
             if not isinstance(given, Answer):
@@ -108,9 +114,11 @@ def faulty_proxy(server: str) -> Iterator[Proxy]:
             """Who asked has gone."""
 
     with Quiet(("127.0.0.1", 0), Handler) as http:
+        if tls is not None:
+            http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=http.serve_forever)
         thread.start()
-        proxy.url = f"http://127.0.0.1:{http.server_address[1]}"
+        proxy.url = f"{'https' if tls else 'http'}://127.0.0.1:{http.server_address[1]}"
         try:
             yield proxy
         finally:
