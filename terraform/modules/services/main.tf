@@ -41,7 +41,7 @@ locals {
       backfill = { command = ["backfill"], cpu = var.backfill.cpu, memory = var.backfill.memory, storage_gib = 200, shared = false }
     },
     {
-      for shard in range(var.stream_shards) : "stream-${shard}" => {
+      for shard in range(1, var.stream_shards + 1) : "stream-${shard}" => {
         command     = concat(["run", "--stream"], var.stream_shards == 1 ? [] : ["--shards", "${shard}/${var.stream_shards}"])
         cpu         = var.stream.cpu
         memory      = var.stream.memory
