@@ -81,6 +81,8 @@ class _Hook:
 
 def reason(error: Exception) -> str:
     """What a DoFn said, without what Beam wraps it in, runner by runner."""
+    if isinstance(error, grpc.Call):
+        return f"the job service: {error.details()} ({error.code().name})"
     lines = str(error).strip().splitlines()
     words = _WRAPPING.sub("", lines[-1]) if lines else ""
     return words or f"the runner failed: {type(error).__name__}"
