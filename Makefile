@@ -41,6 +41,7 @@ format: $(VENV)/.dev ## put the code into shape
 bench: $(VENV)/.dev ## measure it against its rivals
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench --only search
+	@$(BIN)/python -m bench --only elasticsearch
 
 lock: $(VENV)/.project ## pin the dependencies, with hashes, as pyproject.toml asks
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.txt >/dev/null

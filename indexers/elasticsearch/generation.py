@@ -12,7 +12,10 @@ from threading import local
 from typing import Any, Final, cast
 from urllib.parse import quote
 
+import msgspec
+
 from assets.catalog import Catalog
+from assets.collector import paused_collector
 from assets.model import NEVER
 from denormalizer.view import View
 from indexers.cursors import Position
@@ -66,6 +69,7 @@ _SHELVES_MAX: Final = 10_000
 _NEWER: Final = "external"
 _SAME_OR_NEWER: Final = "external_gte"
 _NONE: Final = Action("", b"", -1)
+_JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
 class _Reading(local):
@@ -73,6 +77,18 @@ class _Reading(local):
 
     analyzers: Analyzers | None = None
     maker: Maker | None = None
+
+
+def _check_content(view: View, place: str) -> None:
+    """See that a view's content can be read, without reading it.
+
+    Raises:
+        InvalidRecord: it can't.
+    """
+    try:
+        _JSON.decode(view.content)
+    except msgspec.DecodeError:
+        read_content(view, place)
 
 
 def writing_alias(index: str) -> str:
@@ -197,9 +213,12 @@ class ElasticsearchGeneration:
         """
         _, count = self.loaded()
         # Looked at before anything is sent: nothing of a bad part is written.
-        count += sum(1 for _ in self._records(parts))
+        for view, _, place in self._records(parts):
+            _check_content(view, place)
+            count += 1
         maker = self._maker()
-        self._write(maker.action(view, line, place, _SAME_OR_NEWER) for view, line, place in self._records(parts))
+        with paused_collector():
+            self._write(maker.action(view, line, place, _SAME_OR_NEWER) for view, line, place in self._records(parts))
         self._calls.bulk(writing_alias(self.index), [loaded_action(loaded, count)])
 
     def _records(self, parts: Sequence[Path]) -> Iterator[tuple[View, bytes, str]]:
@@ -208,8 +227,6 @@ class ElasticsearchGeneration:
                 view = read_record(line, place)
                 if view.view not in self.catalog.views:
                     raise InvalidRecord(place, f"{view.view!r} is no view of this catalog")
-                if view.state == "live":
-                    read_content(view, place)
                 yield view, line, place
 
     def finish(self, applied_through: int) -> None:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -69,7 +70,7 @@ class Maker:
             found |= {names.text(path): strings for path, strings in document.text.items()}
             found |= {names.facet(path): values for path, values in document.facets.items()}
             found |= {names.number(path): numbers for path, numbers in document.numbers.items()}
-            found[names.WORDS] = self._words(string for strings in document.text.values() for string in strings)
+            found[names.WORDS] = self._words(chain.from_iterable(document.text.values()))
             found[names.TITLE] = self._title(document.text.get(self._titles[view.view], []))
             for path in self._times[view.view]:
                 times: Sequence[int | None] = document.numbers.get(path) or [None]
@@ -77,7 +78,8 @@ class Maker:
         return index_action(id_, view.version, version_type, found)
 
     def _words(self, strings: Iterable[str]) -> list[str]:
-        return list(dict.fromkeys(word for string in strings for word in self._analyzer.analyze(string)))
+        # No word goes over a line's end.
+        return list(dict.fromkeys(self._analyzer.analyze("\n".join(strings))))
 
     def _title(self, strings: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(term for string in strings for term in title_terms(self._analyzer.analyze(string))))
