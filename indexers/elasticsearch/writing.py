@@ -18,8 +18,13 @@ from indexers.elasticsearch.calls import Action, Calls, Outcome
 from indexers.engine import fields
 from indexers.engine.fields import Fields, title_terms, word_analyzer
 from indexers.errors import InvalidRecord
-from indexers.limits import BULK_BYTES, BULKS_MAX
+from indexers.limits import BULK_BYTES, BULKS_MAX, TOKEN_BYTES_MAX
 from indexers.records import read_content, read_sources
+
+try:
+    import indexers.native as _native
+except ImportError:
+    _native: Any = None
 
 
 class Maker:
@@ -79,7 +84,11 @@ class Maker:
 
     def _words(self, strings: Iterable[str]) -> list[str]:
         # No word goes over a line's end.
-        return list(dict.fromkeys(self._analyzer.analyze("\n".join(strings))))
+        text = "\n".join(strings)
+        if _native is None:
+            return list(dict.fromkeys(self._analyzer.analyze(text)))
+        words, rest = _native.words(text, TOKEN_BYTES_MAX)
+        return list(dict.fromkeys([*words, *self._analyzer.analyze(rest)])) if rest else words
 
     def _title(self, strings: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(term for string in strings for term in title_terms(self._analyzer.analyze(string))))
