@@ -7,8 +7,6 @@ words, facets and dates to search by. Nothing here knows how views are made, and
 from pathlib import Path
 
 from indexers.errors import UnusableIndex
-from indexers.jsonl import JsonlIndex
-from indexers.memory import MemoryIndex, shared
 from indexers.port import (
     Facet,
     Generation,
@@ -29,7 +27,6 @@ from indexers.port import (
     Unfit,
 )
 from indexers.query import Expression, parse
-from indexers.tantivy import TantivyIndex
 
 __all__ = [
     "Expression",
@@ -73,17 +70,23 @@ def open_index(url: str, on_unfit: OnUnfit | None = None) -> Index:
     scheme, colon, rest = url.partition(":")
     if not colon:
         raise UnusableIndex(url, "this is no index's URL", _KNOWN)
+    # Each brings a library along that takes longer to load than many a command takes: who has no use for it does not wait.
     match scheme:
         case "memory":
+            from indexers.memory import MemoryIndex, shared  # noqa: PLC0415
+
             return shared(rest) if rest else MemoryIndex(url)
         case "tantivy" if rest:
+            from indexers.tantivy import TantivyIndex  # noqa: PLC0415
+
             return TantivyIndex(Path(rest))
         case "jsonl" if rest:
+            from indexers.jsonl import JsonlIndex  # noqa: PLC0415
+
             return JsonlIndex(Path(rest))
         case "tantivy" | "jsonl":
             raise UnusableIndex(url, "the path is missing", f"Write {scheme}:PATH")
         case "http" | "https":
-            # Its client takes longer to load than all the rest: who has no use for it does not wait.
             from indexers.elasticsearch import ElasticsearchIndex  # noqa: PLC0415
 
             return ElasticsearchIndex(url, on_unfit)
