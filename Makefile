@@ -46,6 +46,7 @@ format: $(VENV)/.dev ## put the code into shape
 bench: $(VENV)/.dev ## measure it against its rivals
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench --only search
+	@$(BIN)/python -m bench --only elasticsearch
 
 wheel: $(VENV)/.project ## build the wheel and the source distribution into dist/
 	@$(BIN)/python -m hatchling build --directory dist

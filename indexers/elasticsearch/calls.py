@@ -40,6 +40,10 @@ _LINES: Final = {"accept": "application/json", "content-type": "application/x-nd
 logging.getLogger("elastic_transport").setLevel(logging.ERROR)
 
 
+_TOLD: Final = {"require_alias": "true", "filter_path": "items.*.status,items.*.error"}
+"""Of an answer to documents no more than is looked at: the rest is work for both."""
+
+
 class Action(NamedTuple):
     """One document to write or delete."""
 
@@ -173,7 +177,7 @@ class Calls:
         while waiting:
             left = waiting.pop()
             is_last = not waiting
-            params = {"require_alias": "true", "refresh": "true" if refresh and is_last else "false"}
+            params = {**_TOLD, "refresh": "true" if refresh and is_last else "false"}
             try:
                 answer = self._send("POST", f"/{index}/_bulk", b"".join(one.lines for one in left), params, _LINES)
                 busy = self._sort(left, answer, index, outcome)
