@@ -140,10 +140,13 @@ class Newsroom:
         with self.reading() as reader:
             last = reader.log.last_offset()
             lag = reader.log.count(info.applied_through + 1, last)
-        with self._looking:
-            letters = self._letters.counts()
-            held = self._held.count()
+        letters, held = self.kept()
         return Standing(last, info.applied_through, info.generation, letters, held, lag)
+
+    def kept(self) -> tuple[Mapping[str, int], int]:
+        """Dead letters by code, and how many messages are held: what is in the home, whoever answers."""
+        with self._looking:
+            return self._letters.counts(), self._held.count()
 
     def held(self, id_: str) -> str | None:
         """The URI of a held message, None where none has this id."""
