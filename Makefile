@@ -9,7 +9,7 @@ LOCK_OPTIONS :=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header $(LOCK_OPTIONS)
 
-.PHONY: help install demo test test-servers soak check format bench lock terraform
+.PHONY: help install demo test test-servers soak check format bench wheel lock terraform
 
 help: ## list the habits
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ format: $(VENV)/.dev ## put the code into shape
 bench: $(VENV)/.dev ## measure it against its rivals
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench --only search
+
+wheel: $(VENV)/.project ## build the wheel and the source distribution into dist/
+	@$(BIN)/python -m hatchling build --directory dist
 
 lock: $(VENV)/.project ## pin the dependencies, with hashes, as pyproject.toml asks
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.txt >/dev/null
