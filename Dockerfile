@@ -15,12 +15,12 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /source
-COPY requirements/bootstrap.txt requirements/run.txt requirements/
+COPY requirements/bootstrap.txt requirements/image.txt requirements/
 RUN python -m venv /build \
     && /build/bin/pip install --require-hashes --no-deps --only-binary :all: --requirement requirements/bootstrap.txt
-# What publog runs on changes less often than publog: a layer of its own.
+# What publog runs on, Dask and traces too, changes less often than publog: a layer of its own.
 RUN python -m venv /opt/publog \
-    && /opt/publog/bin/pip install --require-hashes --no-deps --only-binary :all: --requirement requirements/run.txt
+    && /opt/publog/bin/pip install --require-hashes --no-deps --only-binary :all: --requirement requirements/image.txt
 COPY . .
 RUN /build/bin/python -m hatchling build --target wheel --directory /wheels \
     && /opt/publog/bin/pip install --no-deps --no-index /wheels/*.whl

@@ -87,7 +87,7 @@ run "with_search_nodes_of_its_own" {
   }
 
   assert {
-    condition     = toset(output.services) == toset(["gateway", "search", "stream-0", "stream-1", "stream-2", "stream-3"])
+    condition     = toset(output.services) == toset(["gateway", "search", "stream-1", "stream-2", "stream-3", "stream-4"])
     error_message = "The services are ${join(", ", output.services)}."
   }
 

@@ -57,8 +57,8 @@ locals {
       }
     },
     {
-      for shard in range(var.stream_shards) : "stream-missing-${shard}" => {
-        text      = "Part ${shard} of the stream is not up"
+      for shard in range(1, var.stream_shards + 1) : "stream-missing-${shard}" => {
+        text      = "Part ${shard} of the stream is not up: what searches reflect stands still until it is"
         runbook   = "stream-missing.md"
         namespace = var.name, metric = "publog_stream_applied_offset", dimensions = { program = "stream-${shard}" }
         statistic = "Minimum", above = 1e15, periods = 3, missing = "breaching"

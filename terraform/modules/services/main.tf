@@ -5,13 +5,15 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  # The image's own.
   home = "/var/lib/publog"
-  # Small, made again from the log, and busy: never on a network file system.
-  scratch = "/var/cache/publog"
+  user = 10001
 
-  log_url = "kafka://${var.bootstrap_brokers}/${var.topic}?index=${local.scratch}"
+  # The index beside the log is made again from it, and is busy: never on a network file system.
+  log_url = "kafka://${var.bootstrap_brokers}/${var.topic}?index=/tmp/publog"
 
   environment = {
+    PUBLOG_HOME         = local.home
     PUBLOG_LOG          = local.log_url
     PUBLOG_INDEX        = "${var.search_endpoint}/${var.index_name}"
     PUBLOG_LOGS         = "json"
@@ -28,22 +30,22 @@ locals {
     PUBLOG_ELASTICSEARCH_API_KEY = var.search_secret_arn
   }
 
-  serve = ["--home", local.home, "serve", "--host", "0.0.0.0", "--port", "8420", "--no-stream"]
+  serve = ["serve", "--host", "0.0.0.0", "--port", "8420", "--no-stream"]
 
   # The home of gateway and search servers is shared and outlives them: keys, and what is held. That of a stream
   # and a backfill is their own, and made again from the log.
   programs = merge(
     {
-      gateway  = { command = local.serve, cpu = var.gateway.cpu, memory = var.gateway.memory, scratch_gib = 50, shared = true }
-      search   = { command = local.serve, cpu = var.search.cpu, memory = var.search.memory, scratch_gib = 50, shared = true }
-      backfill = { command = ["--home", local.scratch, "backfill"], cpu = var.backfill.cpu, memory = var.backfill.memory, scratch_gib = 200, shared = false }
+      gateway  = { command = local.serve, cpu = var.gateway.cpu, memory = var.gateway.memory, storage_gib = 50, shared = true }
+      search   = { command = local.serve, cpu = var.search.cpu, memory = var.search.memory, storage_gib = 50, shared = true }
+      backfill = { command = ["backfill"], cpu = var.backfill.cpu, memory = var.backfill.memory, storage_gib = 200, shared = false }
     },
     {
-      for shard in range(var.stream_shards) : "stream-${shard}" => {
-        command     = concat(["--home", local.scratch, "run", "--stream"], var.stream_shards == 1 ? [] : ["--shards", "${shard}/${var.stream_shards}"])
+      for shard in range(1, var.stream_shards + 1) : "stream-${shard}" => {
+        command     = concat(["run", "--stream"], var.stream_shards == 1 ? [] : ["--shards", "${shard}/${var.stream_shards}"])
         cpu         = var.stream.cpu
         memory      = var.stream.memory
-        scratch_gib = 100
+        storage_gib = 100
         shared      = false
       }
     }
@@ -155,16 +157,16 @@ resource "aws_efs_access_point" "home" {
   file_system_id = aws_efs_file_system.home.id
 
   posix_user {
-    uid = 1000
-    gid = 1000
+    uid = local.user
+    gid = local.user
   }
 
   root_directory {
     path = "/publog"
 
     creation_info {
-      owner_uid   = 1000
-      owner_gid   = 1000
+      owner_uid   = local.user
+      owner_gid   = local.user
       permissions = "0700"
     }
   }
@@ -216,16 +218,12 @@ resource "aws_ecs_task_definition" "program" {
   task_role_arn            = aws_iam_role.task.arn
 
   ephemeral_storage {
-    size_in_gib = each.value.scratch_gib
+    size_in_gib = each.value.storage_gib
   }
 
   runtime_platform {
     operating_system_family = "LINUX"
     cpu_architecture        = var.cpu_architecture
-  }
-
-  volume {
-    name = "scratch"
   }
 
   dynamic "volume" {
@@ -248,20 +246,16 @@ resource "aws_ecs_task_definition" "program" {
 
   container_definitions = jsonencode([
     {
-      name         = "publog"
-      image        = var.image
-      essential    = true
-      user         = "1000:1000"
-      entryPoint   = ["publog"]
-      command      = each.value.command
-      stopTimeout  = 120
-      environment  = [for name, value in local.environment : { name = name, value = value }]
-      secrets      = [for name, arn in local.secrets : { name = name, valueFrom = arn }]
-      portMappings = each.value.shared ? [{ containerPort = 8420, protocol = "tcp" }] : []
-      mountPoints = concat(
-        [{ sourceVolume = "scratch", containerPath = local.scratch }],
-        each.value.shared ? [{ sourceVolume = "home", containerPath = local.home }] : []
-      )
+      name            = "publog"
+      image           = var.image
+      essential       = true
+      entryPoint      = ["publog"]
+      command         = each.value.command
+      stopTimeout     = 120
+      environment     = [for name, value in local.environment : { name = name, value = value }]
+      secrets         = [for name, arn in local.secrets : { name = name, valueFrom = arn }]
+      portMappings    = each.value.shared ? [{ containerPort = 8420, protocol = "tcp" }] : []
+      mountPoints     = each.value.shared ? [{ sourceVolume = "home", containerPath = local.home }] : []
       linuxParameters = { initProcessEnabled = true }
       logConfiguration = {
         logDriver = "awslogs"

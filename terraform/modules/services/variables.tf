@@ -14,7 +14,7 @@ variable "image" {
 }
 
 variable "collector_image" {
-  description = "AWS's distribution of the OpenTelemetry collector, in a registry that the network reaches (a pull-through cache of public.ecr.aws does)."
+  description = "AWS's distribution of the OpenTelemetry collector, in a registry that the network reaches."
   type        = string
 }
 

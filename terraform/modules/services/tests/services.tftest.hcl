@@ -55,14 +55,14 @@ run "each_part_of_the_stream_is_a_service_of_its_own" {
   }
 
   assert {
-    condition     = toset(output.services) == toset(["gateway", "search", "stream-0", "stream-1", "stream-2"])
+    condition     = toset(output.services) == toset(["gateway", "search", "stream-1", "stream-2", "stream-3"])
     error_message = "The services are ${join(", ", output.services)}."
   }
 
   assert {
     condition = alltrue([
-      for shard in range(3) :
-      join(" ", slice(jsondecode(aws_ecs_task_definition.program["stream-${shard}"].container_definitions)[0].command, 2, 6)) == "run --stream --shards ${shard}/3"
+      for shard in range(1, 4) :
+      join(" ", slice(jsondecode(aws_ecs_task_definition.program["stream-${shard}"].container_definitions)[0].command, 0, 4)) == "run --stream --shards ${shard}/3"
     ])
     error_message = "A part of the stream would be missing."
   }
@@ -79,7 +79,7 @@ run "a_stream_in_one_part_names_none" {
   }
 
   assert {
-    condition     = !contains(jsondecode(aws_ecs_task_definition.program["stream-0"].container_definitions)[0].command, "--shards")
+    condition     = !contains(jsondecode(aws_ecs_task_definition.program["stream-1"].container_definitions)[0].command, "--shards")
     error_message = "The stream is in parts."
   }
 }
