@@ -77,13 +77,13 @@ class Tuning:
     """How a stream goes about it; nothing of it changes a view."""
 
     shards: int = 1
-    only: int | None = None
-    """The shard that this process has, numbered from 0, where others have the others; None: it has all."""
     micro_batch: int = MICRO_BATCH_MESSAGES
     """Messages applied at a time, where the log is further ahead; the end of a transaction comes on top."""
     backlog_views: int = BACKLOG_VIEWS
     bundle_seconds: float = BUNDLE_SECONDS
     bundles_max: int = BUNDLES_MAX
+    only: int | None = None
+    """The shard that this process has, numbered from 0, where others have the others; None: it has all."""
 
     @property
     def numbers(self) -> Sequence[int]:

@@ -239,7 +239,7 @@ def test_the_stream_follows_an_index_that_is_switched_to_another_generation(
 
 def fake(place: Place, monkeypatch: pytest.MonkeyPatch) -> FakeIndex:
     index = FakeIndex(place.publication.catalog.digest)
-    monkeypatch.setattr("pipeline.stream.target.open_index", lambda _: index)
+    monkeypatch.setattr("pipeline.stream.target.open_index", lambda *_: index)
     return index
 
 
