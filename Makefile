@@ -23,12 +23,14 @@ test: $(VENV)/.dev ## run every test that needs no server
 	@$(BIN)/python -m pytest -m "not servers"
 
 test-servers: $(VENV)/.dev ## run the tests on a real Kafka, Elasticsearch, Prism and Dask, which it fetches and starts
+	@$(BIN)/python -m tests.servers.prism >/dev/null # minutes the first time, which no test's clock has to bear
 	@$(BIN)/python -m pytest -m servers
 
 servers: $(VENV)/.dev ## start Kafka and Elasticsearch on this machine until Ctrl-C, and say how to use them
 	@$(BIN)/python -m tests.servers
 
 soak: $(VENV)/.dev ## kill and restart the stream, the backfill and a consumer for longer than `make test` does
+	@$(BIN)/python -m tests.servers.prism >/dev/null
 	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py tests/faults/test_feed_kill.py tests/faults/test_prism_kill.py tests/faults/test_shards_kill.py tests/faults/test_elasticsearch_kill.py
 
 check: $(VENV)/.dev ## format, lint, types, directions of imports
@@ -44,6 +46,7 @@ format: $(VENV)/.dev ## put the code into shape
 bench: $(VENV)/.dev ## measure it against its rivals
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench --only search
+	@$(BIN)/python -m bench --only elasticsearch
 
 wheel: $(VENV)/.project ## build the wheel and the source distribution into dist/
 	@$(BIN)/python -m hatchling build --directory dist

@@ -77,6 +77,9 @@ RELATED_TERMS_MAX: Final = 25
 LINE_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of one view record."""
 
+READ_BYTES: Final = 1024 * 1024
+"""Of a file of view records, read at a time: each read lets other threads have the interpreter, and waits to get it back."""
+
 LOAD_HEAP_BYTES: Final = 256 * 1024 * 1024
 """Memory that the engine's threads together use for a bulk load before they write a segment."""
 

@@ -7,13 +7,26 @@ gives None, and the content is parsed: so it has no errors of its own.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_SIZE
-from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport uint8_t, uint64_t
+from cpython.unicode cimport (
+    PyUnicode_DATA,
+    PyUnicode_DecodeASCII,
+    PyUnicode_DecodeUTF8,
+    PyUnicode_GET_LENGTH,
+    PyUnicode_KIND,
+    PyUnicode_READ,
+)
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
 import orjson
 
 from assets.native cimport all_plain, character
+
+cdef struct Entry:
+    Py_ssize_t begin
+    Py_ssize_t length
+    uint32_t digest
 
 cdef enum:
     DEPTH_MAX = 200
@@ -288,3 +301,69 @@ cdef class Scanner:
                 next_[0] = at
                 return <Node>node.children[at - 1]
         return node.other
+
+
+# --------------------------------------------------------------------------------------------------------------- words
+
+
+def words(str text, Py_ssize_t characters_max):
+    """The words of a text that have ASCII's letters and digits only, in lower case, each once; and all else, for who knows it.
+
+    None of the words is longer than so many characters. What is left out stands in the rest whole, between lines' ends.
+    """
+    cdef int kind = PyUnicode_KIND(text)
+    cdef const void* data = PyUnicode_DATA(text)
+    cdef Py_ssize_t length = PyUnicode_GET_LENGTH(text)
+    cdef Py_ssize_t slots = 64
+    while slots < length:
+        slots *= 2
+    # A word and what separates it take two characters: half of the slots stay free.
+    cdef int32_t* table = <int32_t*> calloc(slots, sizeof(int32_t))
+    cdef uint8_t* letters = <uint8_t*> malloc(length + 1)
+    cdef Py_ssize_t place, begin = 0, first = 0, at = 0, slot
+    cdef uint32_t c, digest = 2166136261u
+    cdef bint odd = False
+    cdef list found = [], rest = []
+    cdef Entry* entries = <Entry*> malloc((length // 2 + 1) * sizeof(Entry))
+    cdef Py_ssize_t count = 0
+    if table == NULL or letters == NULL or entries == NULL:
+        free(table); free(letters); free(entries)
+        raise MemoryError
+    try:
+        for place in range(length + 1):
+            c = PyUnicode_READ(kind, data, place) if place < length else 10
+            if c - 97 < 26 or c - 48 < 10 or c - 65 < 26:
+                if c - 65 < 26:
+                    c += 32
+                letters[at] = c
+                at += 1
+                digest = (digest ^ c) * 16777619u
+            elif c < 128 or c - 0x2000 < 0x70:
+                if odd:
+                    rest.append(text[begin:place])
+                    at = first
+                elif at > first and at - first <= characters_max:
+                    slot = digest & (slots - 1)
+                    while table[slot] and not (
+                        entries[table[slot] - 1].digest == digest
+                        and entries[table[slot] - 1].length == at - first
+                        and memcmp(letters + entries[table[slot] - 1].begin, letters + first, at - first) == 0
+                    ):
+                        slot = (slot + 1) & (slots - 1)
+                    if table[slot]:
+                        at = first
+                    else:
+                        entries[count] = Entry(first, at - first, digest)
+                        count += 1
+                        table[slot] = count
+                        found.append(PyUnicode_DecodeASCII(<char*> letters + first, at - first, NULL))
+                else:
+                    at = first
+                begin, first, odd, digest = place + 1, at, False, 2166136261u
+            else:
+                odd = True
+    finally:
+        free(table)
+        free(letters)
+        free(entries)
+    return found, "\n".join(rest)

@@ -464,7 +464,8 @@ class Index(Generation, Protocol):
         Raises:
             NoGeneration: there is none of this name.
             GenerationUnfit: it is complete already, or so much was loaded before.
-            InvalidRecord: what stands in a part is no view record of the catalog; nothing of the parts is added.
+            InvalidRecord: what stands in a part is no view record of the catalog; nothing of the parts is added. A server may
+                have some of it by then: unless it is written again, `finish` refuses.
             IndexBusy: another process writes this generation.
             EngineFailed: the disk is full or failing; nothing of the parts is added.
         """

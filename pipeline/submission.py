@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 import re
 import threading
+import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -18,6 +19,7 @@ from pipeline.job import Job
 from pipeline.prism import OwnPrism
 from pipeline.runners import choose
 
+_PACKAGES: Final = ("apache_beam", "grpc")
 _WRAPPING: Final = re.compile(r"^(?:[\w.]+: )+| \[while running '.*'\]$")
 
 
@@ -63,13 +65,14 @@ def running(pipeline: beam.Pipeline) -> Generator[Any]:
 
 
 def _quieten() -> None:
-    """Beam reads from a job service in threads of its own, which die with a traceback when it does."""
+    """Beam and grpc read from a job service in threads of their own, which die with a traceback when it does."""
     before = threading.excepthook
     if before is _Hook.installed:
         return
 
     def hook(told: threading.ExceptHookArgs) -> None:
-        if not isinstance(told.exc_value, grpc.RpcError):
+        frames = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(told.exc_traceback)]
+        if not frames or frames[-1].partition(".")[0] not in _PACKAGES:
             before(told)
 
     _Hook.installed = threading.excepthook = hook
@@ -81,6 +84,8 @@ class _Hook:
 
 def reason(error: Exception) -> str:
     """What a DoFn said, without what Beam wraps it in, runner by runner."""
+    if isinstance(error, grpc.Call):
+        return f"the job service: {error.details()} ({error.code().name})"
     lines = str(error).strip().splitlines()
     words = _WRAPPING.sub("", lines[-1]) if lines else ""
     return words or f"the runner failed: {type(error).__name__}"

@@ -12,8 +12,9 @@ from threading import Lock
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
-from elasticsearch import ApiError, Elasticsearch, TransportError
+from elasticsearch import ApiError, ConnectionTimeout, Elasticsearch, TransportError
 
+from indexers.counts import bulk_retried
 from indexers.errors import EngineFailed, NoGeneration, TerminalError, UnusableIndex
 from indexers.limits import (
     BULK_BYTES,
@@ -37,6 +38,10 @@ _LINES: Final = {"accept": "application/json", "content-type": "application/x-nd
 
 # What fails is told by errors, and not to whoever's terminal this is.
 logging.getLogger("elastic_transport").setLevel(logging.ERROR)
+
+
+_TOLD: Final = {"require_alias": "true", "filter_path": "items.*.status,items.*.error"}
+"""Of an answer to documents no more than is looked at: the rest is work for both."""
 
 
 class Action(NamedTuple):
@@ -71,10 +76,11 @@ class Refused(TerminalError):
 
 
 class _Again(Exception):
-    """The server is busy or away; `seconds` is how long it wants to be left alone."""
+    """The server is busy or away; `seconds` is how long it wants to be left alone. `code` is the reason in a word."""
 
-    def __init__(self, reason: str, seconds: float = 0.0) -> None:
+    def __init__(self, code: str, reason: str, seconds: float = 0.0) -> None:
         super().__init__(reason)
+        self.code = code
         self.reason = reason
         self.seconds = seconds
 
@@ -171,16 +177,17 @@ class Calls:
         while waiting:
             left = waiting.pop()
             is_last = not waiting
-            params = {"require_alias": "true", "refresh": "true" if refresh and is_last else "false"}
+            params = {**_TOLD, "refresh": "true" if refresh and is_last else "false"}
             try:
                 answer = self._send("POST", f"/{index}/_bulk", b"".join(one.lines for one in left), params, _LINES)
                 busy = self._sort(left, answer, index, outcome)
                 if busy:
                     left = busy
-                    raise _Again(f"it was too busy for {len(busy)} documents")
+                    raise _Again("items", f"it was too busy for {len(busy)} documents")
             except _Again as again:
                 waiting.append(left)
                 budget.pause(again, failures, BULK_PAUSE_SECONDS)
+                bulk_retried(again.code)
                 failures += 1
             except Refused as refused:
                 if refused.status != 413:
@@ -228,7 +235,7 @@ class Calls:
         except ApiError as error:
             status, reason = error.meta.status, _reason(error.body)
             if status in _BUSY:
-                raise _Again(f"it answers {status}: {reason}", _asked_for(error.meta.headers)) from None
+                raise _Again(str(status), f"it answers {status}: {reason}", _asked_for(error.meta.headers)) from None
             if status == 404:
                 raise Missing(path) from None
             if status in {401, 403}:
@@ -246,7 +253,7 @@ class Calls:
                 raise UnusableIndex(
                     self._url, f"the server's certificate is not trusted ({error.message})", remedy
                 ) from None
-            raise _Again(str(error)) from None
+            raise _Again("timeout" if isinstance(error, ConnectionTimeout) else "connection", str(error)) from None
 
     def close(self) -> None:
         """Release the connections."""

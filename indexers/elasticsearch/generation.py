@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import local
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import quote
 
 from assets.catalog import Catalog
+from assets.collector import paused_collector
 from assets.model import NEVER
 from denormalizer.view import View
 from indexers.cursors import Position
@@ -66,6 +67,15 @@ _SHELVES_MAX: Final = 10_000
 _NEWER: Final = "external"
 _SAME_OR_NEWER: Final = "external_gte"
 _NONE: Final = Action("", b"", -1)
+
+
+class _Written(NamedTuple):
+    """What became of documents that were sent."""
+
+    odd: dict[str, int]
+    """The status of those that are not there as they were sent."""
+    lost: int
+    """Those that are not there at all, as the server takes nothing of them."""
 
 
 class _Reading(local):
@@ -128,17 +138,19 @@ class ElasticsearchGeneration:
                 self._bring_back(list(highest.values()))
             self._write(action for action in spool if action.id not in removed)
 
-    def _write(self, actions: Iterable[Action]) -> dict[str, int]:
-        """Send documents; gives the status of those that are not there as they were sent."""
+    def _write(self, actions: Iterable[Action]) -> _Written:
+        """Send documents."""
+        lost = 0
         outcome = send(self._calls, writing_alias(self.index), actions)
         for action, reason in outcome.unfit:
             if self._on_unfit is None:
                 raise InvalidRecord(action.id, f"Elasticsearch can't index it ({reason})")
             # It is kept, so that it is what it is for whoever reads it or compares it, and nothing older is found.
             bare = self._calls.bulk(writing_alias(self.index), [bare_action(action)])
+            lost += len(bare.unfit)
             reasons = [reason, *(f"nor without its text and facets: {still}" for _, still in bare.unfit)]
             self._on_unfit(Unfit(read_record(line_of(action), action.id), "; ".join(reasons)))
-        return outcome.odd
+        return _Written(outcome.odd, lost)
 
     def _pass(self, applied_through: int) -> None:
         """Say how far the documents go, behind all of them, and have all be seen."""
@@ -183,7 +195,7 @@ class ElasticsearchGeneration:
         end = time.monotonic() + REMOVED_SECONDS_MAX
         while actions:
             self._calls.ask("POST", f"/{self.index}/_refresh")
-            odd = self._write(actions)
+            odd = self._write(actions).odd
             actions = [action for action in actions if odd.get(action.id) == 409]
             if actions and time.monotonic() > end:
                 raise EngineFailed(self._url, f"it still has the version of {actions[0].id}, which was removed")
@@ -193,24 +205,23 @@ class ElasticsearchGeneration:
     def extend(self, parts: Sequence[Path], loaded: int) -> None:
         """Add the records in these files to an unfinished one, and then say that they are there.
 
-        A step that was cut off leaves documents behind; who repeats it writes the same ones.
+        A step that was cut off, or in which something is no record, may leave documents behind that nobody can read and
+        `finish` counts; who repeats it writes the same ones.
         """
         _, count = self.loaded()
-        # Looked at before anything is sent: nothing of a bad part is written.
-        count += sum(1 for _ in self._records(parts))
         maker = self._maker()
-        self._write(maker.action(view, line, place, _SAME_OR_NEWER) for view, line, place in self._records(parts))
-        self._calls.bulk(writing_alias(self.index), [loaded_action(loaded, count)])
+        made = 0
 
-    def _records(self, parts: Sequence[Path]) -> Iterator[tuple[View, bytes, str]]:
-        for file, name in open_parts(parts):
-            for line, place in read_lines(file, name):
-                view = read_record(line, place)
-                if view.view not in self.catalog.views:
-                    raise InvalidRecord(place, f"{view.view!r} is no view of this catalog")
-                if view.state == "live":
-                    read_content(view, place)
-                yield view, line, place
+        def actions() -> Iterator[Action]:
+            nonlocal made
+            for file, name in open_parts(parts):
+                for line, place in read_lines(file, name):
+                    yield maker.action(read_record(line, place), line, place, _SAME_OR_NEWER)
+                    made += 1
+
+        with paused_collector():
+            written = self._write(actions())
+        self._calls.bulk(writing_alias(self.index), [loaded_action(loaded, count + made - written.lost)])
 
     def finish(self, applied_through: int) -> None:
         """End what `extend` did: say what it reflects.
@@ -224,7 +235,8 @@ class ElasticsearchGeneration:
         present = self._ask({**request, "track_total_hits": True})["hits"]["total"]["value"]
         if present != count:
             raise InvalidRecord(
-                self.index, f"of {count} records {count - present} are of views that stand in the parts more than once"
+                self.index,
+                f"{count} records make {present} documents: a view stands in the parts more than once, or a step was refused",
             )
 
     def loaded(self) -> tuple[int, int]:

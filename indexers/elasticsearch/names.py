@@ -1,6 +1,7 @@
 """What the fields of a document are called on the server, and what its id is."""
 
 import hashlib
+from functools import cache
 from typing import Final
 
 from indexers.limits import DOCUMENT_ID_BYTES_MAX
@@ -33,26 +34,31 @@ LOADED_ID: Final = "#mark loaded"
 _TIE_MIDDLE: Final = 1 << 63
 
 
+@cache
 def text(path: str) -> str:
     """The field of a text path."""
     return f"text.{path}"
 
 
+@cache
 def facet(path: str) -> str:
     """The field of a facet path."""
     return f"facet.{path}"
 
 
+@cache
 def number(path: str) -> str:
     """The field of a facet's numbers and times."""
     return f"number.{path}"
 
 
+@cache
 def newest(path: str | None) -> str:
     """The field of the order newest first, by a facet of times or by the document's date."""
     return NEWEST if path is None else f"newest.{path}"
 
 
+@cache
 def oldest(path: str | None) -> str:
     """The field of the order oldest first, by a facet of times or by the document's date."""
     return OLDEST if path is None else f"oldest.{path}"

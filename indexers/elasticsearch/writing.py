@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -17,8 +18,13 @@ from indexers.elasticsearch.calls import Action, Calls, Outcome
 from indexers.engine import fields
 from indexers.engine.fields import Fields, title_terms, word_analyzer
 from indexers.errors import InvalidRecord
-from indexers.limits import BULK_BYTES, BULKS_MAX
+from indexers.limits import BULK_BYTES, BULKS_MAX, TOKEN_BYTES_MAX
 from indexers.records import read_content, read_sources
+
+try:
+    import indexers.native as _native
+except ImportError:
+    _native: Any = None
 
 
 class Maker:
@@ -69,7 +75,7 @@ class Maker:
             found |= {names.text(path): strings for path, strings in document.text.items()}
             found |= {names.facet(path): values for path, values in document.facets.items()}
             found |= {names.number(path): numbers for path, numbers in document.numbers.items()}
-            found[names.WORDS] = self._words(string for strings in document.text.values() for string in strings)
+            found[names.WORDS] = self._words(chain.from_iterable(document.text.values()))
             found[names.TITLE] = self._title(document.text.get(self._titles[view.view], []))
             for path in self._times[view.view]:
                 times: Sequence[int | None] = document.numbers.get(path) or [None]
@@ -77,7 +83,12 @@ class Maker:
         return index_action(id_, view.version, version_type, found)
 
     def _words(self, strings: Iterable[str]) -> list[str]:
-        return list(dict.fromkeys(word for string in strings for word in self._analyzer.analyze(string)))
+        # No word goes over a line's end.
+        text = "\n".join(strings)
+        if _native is None:
+            return list(dict.fromkeys(self._analyzer.analyze(text)))
+        words, rest = _native.words(text, TOKEN_BYTES_MAX)
+        return list(dict.fromkeys([*words, *self._analyzer.analyze(rest)])) if rest else words
 
     def _title(self, strings: Iterable[str]) -> list[str]:
         return list(dict.fromkeys(term for string in strings for term in title_terms(self._analyzer.analyze(string))))

@@ -16,10 +16,11 @@ from assets.catalog import Catalog
 from assets.collector import paused_collector
 from assets.log.port import Log
 from assets.model import Message
+from denormalizer.fold import DeadLetter
 from denormalizer.plan import compile_catalog
 from denormalizer.view import View
 from indexers import Unfit
-from pipeline.dead_letters import DeadLetters, Replayed, is_of_view
+from pipeline.dead_letters import DeadLetters, Replayed, is_of_view, unindexed
 from pipeline.limits import (
     BACKLOG_VIEWS,
     BULK_MESSAGES,
@@ -292,8 +293,7 @@ class Stream:
         if shard.fold.dead_letters:
             # Before the commit that passes them: they may be told too early, never be forgotten.
             self._letters.add(shard.fold.dead_letters)
-            for letter in shard.fold.dead_letters:
-                _log.info("dead letter", extra={"offset": letter.offset, "uri": letter.uri, "code": letter.code})
+            _tell(shard.fold.dead_letters)
             self.done.dead_letters += len(shard.fold.dead_letters)
             shard.fold.dead_letters.clear()
         through = min(shard.fold.emitted_through for shard in self._shards)
@@ -306,6 +306,7 @@ class Stream:
 
     def _set_aside(self, unfit: Unfit) -> None:
         self._letters.add_unfit(unfit)
+        _tell([unindexed(unfit)])
         self.done.dead_letters += 1
 
     def _requests(self) -> list[int]:
@@ -376,6 +377,11 @@ def steps(shards: int) -> Iterator[tuple[Step, int]]:
     yield "replay", 0
     for shard in range(shards):
         yield "backlog", shard
+
+
+def _tell(letters: Iterable[DeadLetter]) -> None:
+    for letter in letters:
+        _log.info("dead letter", extra={"offset": letter.offset, "uri": letter.uri, "code": letter.code})
 
 
 def _take(views: Iterator[View]) -> tuple[list[View], bool]:

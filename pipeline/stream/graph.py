@@ -58,7 +58,8 @@ class Work(beam.DoFn):
     def process(self, element: tuple[Step, int, int], *_: Any) -> None:
         """See `Stream.work`."""
         step, shard, end = element
-        stream_of(self._place).work(shard, end, step)
+        if (stream := stream_of(self._place)) is not None:
+            stream.work(shard, end, step)
 
     def teardown(self) -> None:
         """Elsewhere, let others have the index and the states."""

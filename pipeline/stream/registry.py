@@ -60,14 +60,15 @@ def place_elsewhere(log: str, index: str, catalog: Mapping[str, str], folder: Pa
     return Place(uuid4().hex, json.dumps(settings))
 
 
-def stream_of(place: Place) -> Stream:
-    """The stream of a place; it is opened where it has to be.
+def stream_of(place: Place) -> Stream | None:
+    """The stream of a place, opened where it has to be; None where it was here and is no more, which a dead runner's
+    workers may not know.
 
     Raises:
-        KeyError: it was here and is no more. And what opening a stream raises.
+        What opening a stream raises.
     """
     if not place.settings:
-        return _streams[place.name]
+        return _streams.get(place.name)
     with _opening:
         stream = _streams.get(place.name)
         if stream is not None and stream.failure is not None:

@@ -14,6 +14,7 @@ from apache_beam.coders.coders import Coder
 from apache_beam.io.unbounded_source import CheckpointMark, UnboundedReader, UnboundedSource
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 
+from assets.model import NEVER
 from pipeline.stream.engine import Stream
 from pipeline.stream.registry import Place, stream_of
 
@@ -44,7 +45,8 @@ class Position(CheckpointMark):
         self.position = position
 
     def finalize_checkpoint(self) -> None:
-        stream_of(self.place).commit(self.position)
+        if (stream := stream_of(self.place)) is not None:
+            stream.commit(self.position)
 
 
 class PositionCoder(Coder):
@@ -73,28 +75,32 @@ class LogEndsReader(UnboundedReader):
 
     def __init__(self, place: Place, position: int | None) -> None:
         self._place = place
-        self._here = None if place.settings else stream_of(place)
-        self._position = self._stream.position if position is None else position
+        self._here = stream_of(place)
+        if position is None:
+            position = NEVER if self._here is None else self._here.position
+        self._position = position
         self._bundles = 0
         self._ended = False
         self._bundle_end = self._next_bundle_end()
 
     def start(self) -> bool:
         """At once: what is restored may have to be emitted though nothing new is there."""
-        if self._stream.is_ending:
+        stream = self._stream
+        if stream is None or stream.is_ending:
             self._ended = True
             return False
-        following = self._stream.wait(self._position, 0.0)
+        following = stream.wait(self._position, 0.0)
         self._position = self._position if following is None else following
         return True
 
     def advance(self) -> bool:
-        if self._bundles >= self._stream.tuning.bundles_max:
+        stream = self._stream
+        if stream is None or self._bundles >= stream.tuning.bundles_max:
             self._ended = True
             return False
-        following = self._stream.wait(self._position, max(self._bundle_end - monotonic(), 0.0))
+        following = stream.wait(self._position, max(self._bundle_end - monotonic(), 0.0))
         if following is None:
-            self._ended = self._stream.is_ending
+            self._ended = stream.is_ending
             return False
         self._position = following
         return True
@@ -115,9 +121,10 @@ class LogEndsReader(UnboundedReader):
         return Position(self._place, self._position)
 
     @property
-    def _stream(self) -> Stream:
+    def _stream(self) -> Stream | None:
         # One of another process's is opened here, and again when the worker has let go of it.
-        return self._here or stream_of(self._place)
+        return stream_of(self._place) if self._place.settings else self._here
 
     def _next_bundle_end(self) -> float:
-        return monotonic() + self._stream.tuning.bundle_seconds
+        stream = self._stream
+        return monotonic() + (0.0 if stream is None else stream.tuning.bundle_seconds)

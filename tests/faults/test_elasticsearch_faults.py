@@ -272,6 +272,38 @@ def test_what_the_server_cannot_index_is_told_and_kept_and_the_others_are_indexe
         assert (uris(index, "fox"), len(told)) == ([stories[0].uri, worse.uri], 1)
 
 
+def test_a_document_that_no_request_can_hold_is_told_and_all_else_goes_on(proxy: Proxy, tmp_path: Path) -> None:
+    told: list[Unfit] = []
+    large = story(2, headline="fox " * 3_000)
+    stories = [story(1), large, story(3)]
+    proxy.fault = too_large
+    with closing(open_index(f"{proxy.url}/faults", told.append)) as index:
+        name = index.begin(CATALOG)
+        index.extend(name, [write_part(tmp_path / "part", stories)], loaded=1)
+        index.finish(name, applied_through=1)
+        assert [unfit.view for unfit in told] == [large]
+        assert sorted(index.generation(name).scan()) == [story(1), story(3)]
+
+
+def test_a_step_that_is_refused_behind_what_was_sent_is_counted(proxy: Proxy, tmp_path: Path) -> None:
+    """Many documents are on the server by the time that a line is no record."""
+    stories = [story(number, headline="fox " * 100) for number in range(300)]
+    with closing(open_index(f"{proxy.url}/faults")) as index:
+        name = index.begin(CATALOG)
+        bad = write_part(tmp_path / "part", stories)
+        with bad.open("ab") as file:
+            file.write(b"no record\n")
+        with pytest.raises(InvalidRecord, match="no view record"):
+            index.extend(name, [bad], loaded=1)
+        assert [about.loaded for about in index.generations()] == [0]
+        index.extend(name, [write_part(tmp_path / "part", stories[:10])], loaded=1)
+        with pytest.raises(InvalidRecord, match="a step was refused"):
+            index.finish(name, applied_through=1)
+        index.extend(name, [write_part(tmp_path / "part", stories[10:])], loaded=2)
+        index.finish(name, applied_through=1)
+        assert sorted(index.generation(name).scan()) == sorted(stories)
+
+
 def test_who_cannot_keep_it_is_refused_before_the_watermark_passes(proxy: Proxy, tmp_path: Path, picky: None) -> None:
     with closing(open_index(f"{proxy.url}/faults")) as index:
         index.load([write_part(tmp_path / "part", [story(1, section="1")])], catalog=CATALOG, applied_through=1)

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from indexers.counts import bulk_retries
 from indexers.elasticsearch.calls import Action, Calls, Missing, Refused
 from indexers.elasticsearch.writing import send
 from indexers.errors import EngineFailed, NoGeneration, UnusableIndex
@@ -157,6 +159,19 @@ def test_only_busy_documents_are_sent_again_and_newer_ones_there_are_told() -> N
     with server(script) as calls:
         assert calls.bulk("views", [action(number) for number in range(4)]).odd == {"2": 409}
     assert [ids(body) for body in script.asked] == [["0", "1", "2", "3"], ["1", "3"], ["1"]]
+
+
+def test_what_is_sent_again_is_counted_by_its_reason() -> None:
+    before = Counter(bulk_retries())
+    for answers in (
+        ((503, {}, {}), items(200)),
+        ((429, {}, {}), items(200)),
+        (None, items(200)),
+        (items(429), items(200)),
+    ):
+        with server(Script(*answers)) as calls:
+            calls.bulk("views", [action(0)])
+    assert Counter(bulk_retries()) - before == {"503": 1, "429": 1, "connection": 1, "items": 1}
 
 
 def test_busy_documents_and_busy_servers_share_one_budget() -> None:

@@ -219,3 +219,10 @@ def test_what_the_cloud_gives_a_program_is_what_it_takes() -> None:
     ]
     for name in given - {"PUBLOG_LOG", "PUBLOG_INDEX"}:
         assert any(f'"{name}"' in source for source in sources), name
+
+
+def test_the_metrics_that_are_described_are_there(exposed: dict[str, Labels]) -> None:
+    described = set(re.findall(r"`(publog_\w+)`", (ROOT / "docs" / "operations.md").read_text()))
+    assert len(described) > 15
+    for name in described:
+        assert {name, f"{name}_bucket"} & exposed.keys(), name

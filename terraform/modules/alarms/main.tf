@@ -49,12 +49,6 @@ locals {
         namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = { LoadBalancer = var.api_metric_name }
         statistic = "Sum", above = 10, periods = 3, missing = "notBreaching"
       }
-      log-short-of-copies = {
-        text      = "Partitions have fewer copies in sync than a publish needs"
-        runbook   = "publishing-fails.md"
-        namespace = "AWS/Kafka", metric = "UnderMinIsrPartitionCount", dimensions = { "Cluster Name" = var.log_cluster_name, "Broker ID" = "1" }
-        statistic = "Maximum", above = 0, periods = 2, missing = "breaching"
-      }
     },
     {
       for shard in range(1, var.stream_shards + 1) : "stream-missing-${shard}" => {
@@ -62,6 +56,14 @@ locals {
         runbook   = "stream-missing.md"
         namespace = var.name, metric = "publog_stream_applied_offset", dimensions = { program = "stream-${shard}" }
         statistic = "Minimum", above = 1e15, periods = 3, missing = "breaching"
+      }
+    },
+    {
+      for broker in ["1", "2", "3"] : "log-short-of-copies-${broker}" => {
+        text      = "Partitions led by broker ${broker} have fewer copies in sync than a publish needs"
+        runbook   = "publishing-fails.md"
+        namespace = "AWS/Kafka", metric = "UnderMinIsrPartitionCount", dimensions = { "Cluster Name" = var.log_cluster_name, "Broker ID" = broker }
+        statistic = "Maximum", above = 0, periods = 2, missing = "breaching"
       }
     },
     {

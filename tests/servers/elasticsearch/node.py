@@ -41,6 +41,12 @@ class Node:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    def cpu_seconds(self) -> float:
+        """The processor time that it took since it was started."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def start(self) -> None:
         """Start it and wait until clients may come; a folder that has data keeps it."""
         self._folder.mkdir(parents=True, exist_ok=True)

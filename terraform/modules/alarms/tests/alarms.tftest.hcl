@@ -18,7 +18,7 @@ variables {
 run "lag_dead_letters_and_disks_are_watched" {
   assert {
     condition = toset([for name in output.names : trimprefix(name, "publog-")]) == toset([
-      "index-behind", "lag", "dead-letters", "no-writer", "publishing-fails", "log-short-of-copies",
+      "index-behind", "lag", "dead-letters", "no-writer", "publishing-fails", "log-short-of-copies-1", "log-short-of-copies-2", "log-short-of-copies-3",
       "stream-missing-1", "stream-missing-2", "log-disk-1", "log-disk-2", "log-disk-3", "search-disk-eu-west-1a",
     ])
     error_message = "The alarms are ${join(", ", output.names)}."
