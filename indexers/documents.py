@@ -108,12 +108,18 @@ class Documents:
         self._ordered = {path for path in search.facets if has_numbers(content_types(catalog.kinds, definition, path))}
         self._date = reader(search.date, _value_shape) if search.date is not None else None
         dates = [self._date] if self._date is not None else []
+        self._text_paths, self._facet_paths = tuple(self._text), tuple(self._facets)
         self._scanner = _scanner([*self._text.values(), *self._facets.values(), *dates])
 
     def scanned(self, content: bytes) -> Document | None:
         """What is searchable of a live view's content, given as JSON; None where it is to be parsed for `document`."""
-        found = self._scanner.scan(content) if self._scanner is not None else None
-        return None if found is None else self._document(iter(found))
+        found: list[list[Any]] | None = self._scanner.scan(content) if self._scanner is not None else None
+        if found is None:
+            return None
+        text, facets, numbers = _native.arrange(
+            found, self._text_paths, self._facet_paths, self._ordered, _number_of, FACET_VALUE_CHARACTERS_MAX
+        )
+        return Document(text, facets, numbers, _date_of(found[-1]) if self._date is not None else None)
 
     def document(self, content: Mapping[str, Any]) -> Document:
         """What is searchable of a live view's content."""
@@ -143,8 +149,7 @@ class Documents:
             facets[path] = [value for value in read if len(value) <= FACET_VALUE_CHARACTERS_MAX]
         date = None
         if self._date is not None:
-            dates = (seconds_of(value) for value in next(found) if type(value) is str)
-            date = next((second for second in dates if second is not None), None)
+            date = _date_of(next(found))
         return Document(text, facets, numbers, date)
 
     def _strings(self, found: Iterator[list[Any]]) -> dict[str, list[str]]:
@@ -262,6 +267,12 @@ def _scanner(readers: Sequence[_Reader]) -> Any:
 def has_numbers(types: Iterable[Type]) -> bool:
     """Whether every value at a place is a whole number or a time: they have an order."""
     return all(branch.search_class == "time" or branch.name in {"int", "long"} for branch in _branches(types))
+
+
+def _date_of(values: Iterable[Any]) -> int | None:
+    """The first of the values that is a date."""
+    dates = (seconds_of(value) for value in values if type(value) is str)
+    return next((second for second in dates if second is not None), None)
 
 
 def _number_of(value: Any) -> int | None:

@@ -56,6 +56,35 @@ cdef class Node:
         self.other = child
 
 
+def arrange(list found, tuple text_paths, tuple facet_paths, set ordered, number_of, Py_ssize_t characters_max):
+    """The text, facets and numbers of a document, of the values at its text paths and then at its facet paths."""
+    cdef dict text = {}, facets = {}, numbers = {}
+    cdef list values, kept
+    cdef Py_ssize_t at = 0
+    for path in text_paths:
+        values = found[at]
+        at += 1
+        if PyList_GET_SIZE(values):
+            kept = [value for value in values if type(value) is str and value]
+            if kept:
+                text[path] = kept
+    for path in facet_paths:
+        values = found[at]
+        at += 1
+        if path in ordered:
+            numbers[path] = kept = []
+            for value in values:
+                number = number_of(value)
+                if number is not None:
+                    kept.append(number)
+        if PyList_GET_SIZE(values):
+            kept = [value if type(value) is str else orjson.dumps(value).decode() for value in values]
+            if PyList_GET_SIZE(kept) > 1:
+                kept = list(dict.fromkeys(kept))
+            facets[path] = [value for value in kept if len(value) <= characters_max]
+    return text, facets, numbers
+
+
 cdef class Scanner:
     """Not for two threads at a time: it says None to the second."""
 
