@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.measuring import Failed
@@ -21,6 +22,8 @@ def test_all_make_the_same_views_and_are_told(tmp_path: Path, monkeypatch: pytes
     assert found.seconds.keys() == {ONE_PROCESS, TWO_PROCESSES, DASK, DASK_FINER}
     assert all(len(took) == 1 and took[0] > 0 for took in found.seconds.values())
     assert f"\n{ONE_PROCESS} " in show(found)
+    left = [one.pid for one in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(one.info["cmdline"] or [])]
+    assert left == [], "the cluster is gone"
     # Views that differ are no measurement.
     lines = bench._lines
 

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 
+import psutil
 import pytest
 
 from tests.servers.prism import JobService, WorkerPool, prism_binary
@@ -44,16 +44,17 @@ def test_its_own_prism_killed_again_and_again_loses_nothing(tmp_path: Path) -> N
 
 def own_prism(stream: StreamProcess) -> int:
     """The process of the stream's own Prism."""
-    found: list[str] = []
+    found: list[int] = []
 
     def is_there() -> bool:
-        command = ["pgrep", "--parent", str(stream.process.pid), "--exact", "prism"]
-        found[:] = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
         assert stream.is_running(), stream.said
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(stream.process.pid).children()
+            found[:] = [one.pid for one in children if one.name() == "prism" and one.status() != psutil.STATUS_ZOMBIE]
         return len(found) == 1
 
     until(is_there)
-    return int(found[0])
+    return found[0]
 
 
 def test_a_job_service_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
