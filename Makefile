@@ -9,7 +9,7 @@ LOCK_OPTIONS :=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header $(LOCK_OPTIONS)
 
-.PHONY: help install demo test test-servers soak check format bench lock terraform
+.PHONY: help install demo test test-servers servers soak check format bench wheel lock terraform
 
 help: ## list the habits
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,10 +23,15 @@ test: $(VENV)/.dev ## run every test that needs no server
 	@$(BIN)/python -m pytest -m "not servers"
 
 test-servers: $(VENV)/.dev ## run the tests on a real Kafka, Elasticsearch, Prism and Dask, which it fetches and starts
+	@$(BIN)/python -m tests.servers.prism >/dev/null # minutes the first time, which no test's clock has to bear
 	@$(BIN)/python -m pytest -m servers
 
+servers: $(VENV)/.dev ## start Kafka and Elasticsearch on this machine until Ctrl-C, and say how to use them
+	@$(BIN)/python -m tests.servers
+
 soak: $(VENV)/.dev ## kill and restart the stream, the backfill and a consumer for longer than `make test` does
-	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py tests/faults/test_feed_kill.py
+	@$(BIN)/python -m tests.servers.prism >/dev/null
+	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py tests/faults/test_feed_kill.py tests/faults/test_prism_kill.py tests/faults/test_shards_kill.py tests/faults/test_elasticsearch_kill.py
 
 check: $(VENV)/.dev ## format, lint, types, directions of imports
 	$(BIN)/ruff format --check
@@ -41,12 +46,17 @@ format: $(VENV)/.dev ## put the code into shape
 bench: $(VENV)/.dev ## measure it against its rivals
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench --only search
+	@$(BIN)/python -m bench --only elasticsearch
+
+wheel: $(VENV)/.project ## build the wheel and the source distribution into dist/
+	@$(BIN)/python -m hatchling build --directory dist
 
 lock: $(VENV)/.project ## pin the dependencies, with hashes, as pyproject.toml asks
 	@$(COMPILE) --group bootstrap -o requirements/bootstrap.txt >/dev/null
 	@$(COMPILE) pyproject.toml -c requirements/bootstrap.txt -o requirements/run.txt >/dev/null
 	@$(COMPILE) pyproject.toml -c requirements/run.txt --group bootstrap --group dev --group bench \
 		-o requirements/dev.txt >/dev/null
+	@$(COMPILE) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/image.txt >/dev/null
 
 terraform: ## check the Terraform modules and run their tests
 	@terraform/check
@@ -68,7 +78,7 @@ $(VENV)/.run: $(VENV)/.created requirements/bootstrap.txt requirements/run.txt
 	@scripts/install-lock $(BIN)/python requirements/run.txt
 	@touch $@
 
-$(VENV)/.project: $(VENV)/.run pyproject.toml hatch_build.py assets/native.pyx assets/native.pxd denormalizer/native.pyx
+$(VENV)/.project: $(VENV)/.run pyproject.toml hatch_build.py assets/native.pyx assets/native.pxd denormalizer/native.pyx indexers/native.pyx
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 	@echo "Ready: $(BIN)/publog"

@@ -8,7 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-MODULES = {"assets.native": "assets/native.pyx", "denormalizer.native": "denormalizer/native.pyx"}
+MODULES = {f"{package}.native": f"{package}/native.pyx" for package in ("assets", "denormalizer", "indexers")}
 
 
 class CompiledModule(BuildHookInterface[Any]):

@@ -1,7 +1,7 @@
 # cython: language_level=3
 """What other compiled modules see of assets/native.pyx."""
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
 
@@ -65,6 +65,36 @@ cdef class Buffer:
     cdef int room(self, Py_ssize_t more) except -1
     cdef int add_bytes(self, bytes data) except -1
     cdef bytes taken(self)
+
+
+cdef inline bint all_plain(uint64_t word) noexcept nogil:
+    """Whether eight bytes are all ASCII and none is a control character, a quote or a backslash."""
+    cdef uint64_t ONES = 0x0101010101010101
+    cdef uint64_t quotes = word ^ (ONES * 0x22)
+    cdef uint64_t slashes = word ^ (ONES * 0x5C)
+    cdef uint64_t found = word | (word - ONES * 0x20) | (quotes - ONES) | (slashes - ONES)
+    return (found & (ONES * 0x80)) == 0
+
+
+cdef inline Py_ssize_t character(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    """The bytes of the UTF-8 character that begins with a byte above 0x7F; 0 if it is none."""
+    cdef uint8_t first = at[0]
+    cdef Py_ssize_t left = end - at
+    if first < 0xC2:
+        return 0
+    if first < 0xE0:
+        return 2 if left >= 2 and (at[1] & 0xC0) == 0x80 else 0
+    if first < 0xF0:
+        if left < 3 or (at[1] & 0xC0) != 0x80 or (at[2] & 0xC0) != 0x80:
+            return 0
+        if (first == 0xE0 and at[1] < 0xA0) or (first == 0xED and at[1] > 0x9F):
+            return 0
+        return 3
+    if first > 0xF4 or left < 4 or (at[1] & 0xC0) != 0x80 or (at[2] & 0xC0) != 0x80 or (at[3] & 0xC0) != 0x80:
+        return 0
+    if (first == 0xF0 and at[1] < 0x90) or (first == 0xF4 and at[1] > 0x8F):
+        return 0
+    return 4
 
 
 cdef inline int append(Buffer buffer, const char* data, Py_ssize_t length) except -1:

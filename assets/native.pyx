@@ -182,39 +182,6 @@ for _byte in range(256):
 
 cdef const char* _HEX = b"0123456789abcdef"
 
-cdef uint64_t ONES = 0x0101010101010101
-cdef uint64_t HIGHS = 0x8080808080808080
-
-
-cdef inline bint _all_plain(uint64_t word) noexcept nogil:
-    """Whether eight bytes are all ASCII and none is a control character, a quote or a backslash."""
-    cdef uint64_t quotes = word ^ (ONES * 0x22)
-    cdef uint64_t slashes = word ^ (ONES * 0x5C)
-    cdef uint64_t found = word | (word - ONES * 0x20) | (quotes - ONES) | (slashes - ONES)
-    return (found & HIGHS) == 0
-
-
-cdef inline Py_ssize_t _character(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """The bytes of the UTF-8 character that begins with a byte above 0x7F; 0 if it is none."""
-    cdef uint8_t first = at[0]
-    cdef Py_ssize_t left = end - at
-    if first < 0xC2:
-        return 0
-    if first < 0xE0:
-        return 2 if left >= 2 and (at[1] & 0xC0) == 0x80 else 0
-    if first < 0xF0:
-        if left < 3 or (at[1] & 0xC0) != 0x80 or (at[2] & 0xC0) != 0x80:
-            return 0
-        if (first == 0xE0 and at[1] < 0xA0) or (first == 0xED and at[1] > 0x9F):
-            return 0
-        return 3
-    if first > 0xF4 or left < 4 or (at[1] & 0xC0) != 0x80 or (at[2] & 0xC0) != 0x80 or (at[3] & 0xC0) != 0x80:
-        return 0
-    if (first == 0xF0 and at[1] < 0x90) or (first == 0xF4 and at[1] > 0x8F):
-        return 0
-    return 4
-
-
 cdef inline char* _escaped(char* to, uint8_t byte) noexcept nogil:
     to[0] = c"\\"
     if byte == 0x22 or byte == 0x5C:
@@ -252,14 +219,14 @@ cdef int write_text(Buffer out, const uint8_t* at, Py_ssize_t length) except -1:
     while at < end:
         if end - at >= 8:
             memcpy(&word, at, 8)
-            if _all_plain(word):
+            if all_plain(word):
                 at += 8
                 continue
         what = _PLAIN[at[0]]
         if what == 1:
             at += 1
         elif what == 2:
-            bytes_ = _character(at, end)
+            bytes_ = character(at, end)
             if bytes_ == 0:
                 return 1
             at += bytes_

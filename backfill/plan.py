@@ -13,14 +13,15 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from assets.catalog import Catalog
 from assets.codec import Codec
 from assets.collector import paused_collector
 from assets.log.port import Log
-from denormalizer.fold import Fold
+from assets.model import Entry
 from denormalizer.plan import compile_catalog
+from denormalizer.range_fold import range_fold
 from indexers import open_index
 
 SAMPLE_MESSAGES: Final = 20_000
@@ -28,6 +29,7 @@ SAMPLE_MESSAGES: Final = 20_000
 
 _TANTIVY: Final = "tantivy"
 _FILES: Final = (_TANTIVY, "jsonl")
+_SERVERS: Final = ("http", "https")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Plan:
     fold_views_per_second: float
     """By one process."""
     index_documents_per_second: float
-    """0 where documents are only written out, which was measured with the fold."""
+    """0 where documents are only written out, which was measured with the fold, and where a server indexes them."""
     fold_seconds: float
     index_seconds: float
     parts_bytes: int
@@ -126,38 +128,35 @@ class _Sample(NamedTuple):
 def _measure(log: Log, catalog: Catalog, url: str, folder: Path) -> _Sample:
     """Do with the first messages what a shard and then the index do with all of them."""
     part = folder / "part.jsonl"
-    fold = Fold(compile_catalog(catalog), Codec(catalog.kinds, log.schemas()), contiguous=log.contiguous)
+    codec = Codec(catalog.kinds, log.schemas())
     read = 0
 
-    def counted() -> Iterator[Any]:
+    def counted() -> Iterator[Entry]:
         nonlocal read
-        for message in islice(log.read(), SAMPLE_MESSAGES):
+        for entry in islice(log.entries(), SAMPLE_MESSAGES):
             read += 1
-            yield message
+            yield entry
 
     started = perf_counter()
-    fold.apply(counted())
-    applied = perf_counter()
-    with part.open("wb", buffering=1024 * 1024) as file:
-        views = _write(fold, file)
+    with (
+        closing(range_fold(compile_catalog(catalog), codec, contiguous=log.contiguous)) as fold,
+        part.open("wb", buffering=1024 * 1024) as file,
+    ):
+        fold.apply(counted())
+        applied = perf_counter()
+        while (lines := fold.emit(SAMPLE_MESSAGES)) is not None:
+            file.write(lines)
+        watermark, counts = fold.watermark, fold.counts()
+    views = sum(sum(states.values()) for states in counts.values())
     emitted = perf_counter()
     part_bytes = part.stat().st_size
     index_seconds, generation_bytes = 0.0, part_bytes if _scheme(url) in _FILES else 0
     if _scheme(url) == _TANTIVY and views:
         with closing(open_index(f"{_TANTIVY}:{folder / 'index'}")) as index:
-            index.load([part], catalog=catalog, applied_through=fold.watermark)
+            index.load([part], catalog=catalog, applied_through=watermark)
             index_seconds = perf_counter() - emitted
             generation_bytes = sum(generation.bytes for generation in index.generations())
     return _Sample(read, views, applied - started, emitted - applied, index_seconds, part_bytes, generation_bytes)
-
-
-def _write(fold: Fold, file: IO[bytes]) -> int:
-    """Write what a fold emits; gives how many views that were."""
-    views = 0
-    for view in fold.emit(last=True):
-        file.write(view.to_line() + b"\n")
-        views += 1
-    return views
 
 
 def _rate(count: int, seconds: float) -> float:
@@ -196,6 +195,8 @@ def as_text(planned: Plan) -> str:
         lines.append(f"  free  {_size(planned.free_bytes)}")
     if not planned.fits:
         lines.append("  THIS DOES NOT FIT: free some disk, or put the index elsewhere with --index")
+    if _scheme(planned.index) in _SERVERS:
+        lines.append("  what the search server takes to index them is not in it: nothing was sent there")
     what = "the whole log" if not about else f"the first {planned.sample_messages:,} messages"
     lines.append(f"measured on {what}, without what it takes to start the workers")
     return "\n".join(lines)

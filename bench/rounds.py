@@ -16,6 +16,9 @@ FLOOR: Final = "orjson and fastavro alone"
 PUBLISH: Final = "publog publish"
 ONE_SHARD: Final = "publog run --batch"
 TWO_SHARDS: Final = "publog run --batch --shards 2"
+MEMORY: Final = "1GiB"
+BOUNDED: Final = f"{TWO_SHARDS} --memory {MEMORY}"
+SCAN_AND_WRITE: Final = "log read, the same bytes written"
 PLAIN_FOLD: Final = "plain Python fold"
 DUCKDB: Final = "DuckDB join"
 
@@ -56,7 +59,7 @@ class Bench:
         """
         say(f"a history of {self._messages:,} messages")
         self._run(_module("history", self._history, str(self._messages)))
-        measured = [FLOOR, PUBLISH, ONE_SHARD, PLAIN_FOLD, TWO_SHARDS]
+        measured = [FLOOR, PUBLISH, ONE_SHARD, SCAN_AND_WRITE, PLAIN_FOLD, TWO_SHARDS, BOUNDED]
         if find_spec("duckdb") is None:
             say(f"without the {DUCKDB}: duckdb is not installed (it is in the bench group of pyproject.toml)")
         else:
@@ -75,7 +78,7 @@ class Bench:
                     f"round {number} of {rounds}: {name}: {cost.wall_seconds:.2f} s, {cost.cpu_seconds:.2f} s of processor"
                 )
         say("comparing every view")
-        compared = {name: self._compare(name) for name in measured if name not in {FLOOR, PUBLISH}}
+        compared = {name: self._compare(name) for name in measured if name not in {FLOOR, PUBLISH, SCAN_AND_WRITE}}
         return Results(
             self._messages,
             rounds,
@@ -98,6 +101,8 @@ class Bench:
             PUBLISH: [*publog, "publish", self._history],
             ONE_SHARD: [*batch, "1"],
             TWO_SHARDS: [*batch, "2"],
+            BOUNDED: [*batch, "2", "--memory", MEMORY],
+            SCAN_AND_WRITE: _module("scan_and_write", log, *self.views(ONE_SHARD), views / "bytes"),
             PLAIN_FOLD: _module("plain_fold", log, views / "views.jsonl"),
             DUCKDB: _module("duckdb_join", self._duckdb_log, views),
         }

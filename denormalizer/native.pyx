@@ -292,14 +292,14 @@ cdef class Payloads:
     cdef Py_ssize_t first
     """The first chunk that is in memory."""
     cdef int64_t written
-    cdef object file
-    """Where chunks go that are not to stay in memory; called for when the first one goes."""
+    cdef object owner
+    """Is asked for the file where chunks go that are not to stay in memory, when the first one goes."""
     cdef int descriptor
     cdef Py_ssize_t chunk_bytes
     cdef Buffer scratch
 
-    def __cinit__(self, file, chunk_bytes):
-        self.file = file
+    def __cinit__(self, owner, chunk_bytes):
+        self.owner = owner
         self.chunk_bytes = chunk_bytes
         self.descriptor = -1
         self.scratch = Buffer()
@@ -360,8 +360,7 @@ cdef class Payloads:
         if self.count - self.first <= CHUNKS_MIN:
             return 1
         if self.descriptor < 0:
-            self.file = self.file()
-            self.descriptor = self.file.fileno()
+            self.descriptor = self.owner.file().fileno()
         chunk = &self.chunks[self.first]
         while done < chunk.length:
             got = pwrite(self.descriptor, chunk.data + done, chunk.length - done, self.written + done)
@@ -504,7 +503,7 @@ cdef class Core:
         self.uris, self.texts_kept, self.numbers_kept = Buffer(), Buffer(), Buffer()
         self.out, self.lines, self.root_text, self.root_holes, self.met = Buffer(), Buffer(), Buffer(), Buffer(), Buffer()
         self.rendered_at, self.subtree_at = Numbers(), Numbers()
-        self.payloads = Payloads(owner.file, chunk_bytes)
+        self.payloads = Payloads(owner, chunk_bytes)
         self.places = <Place*>PyMem_Malloc((len(positions) * len(kinds) + 1) * sizeof(Place))
         self.targets = <int*>PyMem_Malloc((sum(len(place[1]) for places in positions for place in places if place) + 1) * sizeof(int))
         self.views = <View*>PyMem_Calloc(len(views) + 1, sizeof(View))

@@ -9,6 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 from tempfile import TemporaryFile
 from typing import IO, Any, Final, Protocol
+from weakref import proxy
 
 from assets.errors import InvalidUri, Undecodable
 from assets.limits import URI_ID_CHARACTERS_MAX
@@ -187,8 +188,9 @@ class CompiledFold:
             )
             for view in plan.views
         ]
+        # It asks us, and we have it: without a cycle its memory goes when we go, not when Python next looks for cycles.
         self._core = _native.Core(
-            self,
+            proxy(self),
             self._kinds,
             [payloads.cutter(kind, plan.shapes[kind], Fragments) for kind in self._kinds],
             [kind in plan.dependencies for kind in self._kinds],

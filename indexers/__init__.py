@@ -7,8 +7,6 @@ words, facets and dates to search by. Nothing here knows how views are made, and
 from pathlib import Path
 
 from indexers.errors import UnusableIndex
-from indexers.jsonl import JsonlIndex
-from indexers.memory import MemoryIndex, shared
 from indexers.port import (
     Facet,
     Generation,
@@ -18,15 +16,17 @@ from indexers.port import (
     Index,
     IndexInfo,
     Lease,
+    OnUnfit,
     Query,
     Related,
     Results,
+    Share,
     Sort,
     Suggestions,
     Typed,
+    Unfit,
 )
 from indexers.query import Expression, parse
-from indexers.tantivy import TantivyIndex
 
 __all__ = [
     "Expression",
@@ -38,12 +38,15 @@ __all__ = [
     "Index",
     "IndexInfo",
     "Lease",
+    "OnUnfit",
     "Query",
     "Related",
     "Results",
+    "Share",
     "Sort",
     "Suggestions",
     "Typed",
+    "Unfit",
     "open_index",
     "parse",
 ]
@@ -51,11 +54,15 @@ __all__ = [
 _KNOWN = "Use tantivy:PATH, http://HOST:PORT/NAME, jsonl:PATH, memory: or memory:NAME"
 
 
-def open_index(url: str) -> Index:
+def open_index(url: str, on_unfit: OnUnfit | None = None) -> Index:
     """The index at a URL; nothing is made or read before it is used.
 
     `tantivy:PATH` is a folder, `jsonl:PATH` a file of records, `http://HOST:PORT/NAME` (or `https:`) on Elasticsearch;
     `memory:` is the caller's own, `memory:NAME` shared in this process.
+
+    Args:
+        url: as above.
+        on_unfit: told of views that a search server can't index; without it such a view is an `InvalidRecord`.
 
     Raises:
         UnusableIndex: the URL names no kind of index that we have.
@@ -63,19 +70,25 @@ def open_index(url: str) -> Index:
     scheme, colon, rest = url.partition(":")
     if not colon:
         raise UnusableIndex(url, "this is no index's URL", _KNOWN)
+    # Each brings a library along that takes longer to load than many a command takes: who has no use for it does not wait.
     match scheme:
         case "memory":
+            from indexers.memory import MemoryIndex, shared  # noqa: PLC0415
+
             return shared(rest) if rest else MemoryIndex(url)
         case "tantivy" if rest:
+            from indexers.tantivy import TantivyIndex  # noqa: PLC0415
+
             return TantivyIndex(Path(rest))
         case "jsonl" if rest:
+            from indexers.jsonl import JsonlIndex  # noqa: PLC0415
+
             return JsonlIndex(Path(rest))
         case "tantivy" | "jsonl":
             raise UnusableIndex(url, "the path is missing", f"Write {scheme}:PATH")
         case "http" | "https":
-            # Its client takes longer to load than all the rest: who has no use for it does not wait.
             from indexers.elasticsearch import ElasticsearchIndex  # noqa: PLC0415
 
-            return ElasticsearchIndex(url)
+            return ElasticsearchIndex(url, on_unfit)
         case _:
             raise UnusableIndex(url, f"there is no kind of index called {scheme!r}", _KNOWN)

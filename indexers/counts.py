@@ -9,7 +9,9 @@ _bulk_retries: Final[Counter[str]] = Counter()
 
 
 def bulk_retried(reason: str) -> None:
-    """A bulk request, or a part of one, is sent again: for an HTTP status (`429`), `timeout`, `connection`."""
+    """A bulk request is sent again, or the part of it that was not taken: for the HTTP status that it was answered with
+    (`429`), as its items were refused (`items`), for a `timeout`, or as the `connection` failed.
+    """
     with _counting:
         _bulk_retries[reason] += 1
 

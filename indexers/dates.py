@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,6 +23,7 @@ Range = tuple[int | None, int | None]
 """The first second and the one behind the last; None: open on that side."""
 
 
+@lru_cache(maxsize=4_096)
 def seconds_of(text: str) -> int | None:
     """The second of a timestamp (RFC 3339; UTC where it names no zone) or the first of a date; None if it is neither."""
     try:

@@ -1,8 +1,9 @@
 """What of a view record becomes searchable: its words by path, its facet values, its date, its place in every order."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import orjson
@@ -11,6 +12,11 @@ from assets.catalog import Catalog, content_types
 from assets.schema import Record, Type
 from indexers.dates import EARLIEST, LATEST, part_of, seconds_of
 from indexers.limits import FACET_VALUE_CHARACTERS_MAX
+
+try:
+    import indexers.native as _native
+except ImportError:
+    _native: Any = None
 
 _HASH_BITS: Final = 24
 _UNDATED: Final = LATEST - EARLIEST + 1
@@ -56,11 +62,17 @@ def document_id(view: str, uri: str) -> str:
 
 def ranks(date: int | None, id_: str) -> Ranks:
     """The ranks of the document with this date and id."""
-    low = int.from_bytes(hashlib.blake2b(id_.encode(), digest_size=_HASH_BITS // 8).digest(), "big")
+    low = _rank_end(id_)
     if date is None:
         undated = _UNDATED << _HASH_BITS | low
         return Ranks(undated, undated)
     return Ranks((LATEST - date) << _HASH_BITS | low, (date - EARLIEST) << _HASH_BITS | low)
+
+
+@lru_cache(maxsize=16)
+def _rank_end(id_: str) -> int:
+    # A document has several ranks.
+    return int.from_bytes(hashlib.blake2b(id_.encode(), digest_size=_HASH_BITS // 8).digest(), "big")
 
 
 def date_of(rank: int, order: Literal["newest", "oldest"]) -> int | None:
@@ -95,32 +107,58 @@ class Documents:
         self._facets = {path: reader(path, _value_shape) for path in search.facets}
         self._ordered = {path for path in search.facets if has_numbers(content_types(catalog.kinds, definition, path))}
         self._date = reader(search.date, _value_shape) if search.date is not None else None
+        dates = [self._date] if self._date is not None else []
+        self._text_paths, self._facet_paths = tuple(self._text), tuple(self._facets)
+        self._scanner = _scanner([*self._text.values(), *self._facets.values(), *dates])
+
+    def scanned(self, content: bytes) -> Document | None:
+        """What is searchable of a live view's content, given as JSON; None where it is to be parsed for `document`."""
+        found: list[list[Any]] | None = self._scanner.scan(content) if self._scanner is not None else None
+        if found is None:
+            return None
+        text, facets, numbers = _native.arrange(
+            found, self._text_paths, self._facet_paths, self._ordered, _number_of, FACET_VALUE_CHARACTERS_MAX
+        )
+        return Document(text, facets, numbers, _date_of(found[-1]) if self._date is not None else None)
 
     def document(self, content: Mapping[str, Any]) -> Document:
         """What is searchable of a live view's content."""
-        facets: dict[str, list[str]] = {}
-        numbers: dict[str, list[int]] = {}
-        for path, reader in self._facets.items():
-            read = reader.read(content)
-            values = [value if type(value) is str else orjson.dumps(value).decode() for value in read]
-            if values:
-                facets[path] = [value for value in dict.fromkeys(values) if len(value) <= FACET_VALUE_CHARACTERS_MAX]
-            if path in self._ordered:
-                numbers[path] = [number for value in read if (number := _number_of(value)) is not None]
-        date = None
-        if self._date is not None:
-            dates = (seconds_of(value) for value in self._date.read(content) if type(value) is str)
-            date = next((found for found in dates if found is not None), None)
-        return Document(self.text(content), facets, numbers, date)
+        dates = [self._date] if self._date is not None else []
+        readers = (*self._text.values(), *self._facets.values(), *dates)
+        return self._document(reader.read(content) for reader in readers)
 
     def text(self, content: Mapping[str, Any]) -> dict[str, list[str]]:
         """The strings at each text path."""
-        found: dict[str, list[str]] = {}
-        for path, reader in self._text.items():
-            strings = [value for value in reader.read(content) if type(value) is str and value]
-            if strings:
-                found[path] = strings
-        return found
+        return self._strings(reader.read(content) for reader in self._text.values())
+
+    def _document(self, found: Iterator[list[Any]]) -> Document:
+        """A document of the values at each path: those of text, then those of facets, then those of the date."""
+        text = self._strings(found)
+        facets: dict[str, list[str]] = {}
+        numbers: dict[str, list[int]] = {}
+        for path in self._facets:
+            read = next(found)
+            if path in self._ordered:
+                numbers[path] = [number for value in read if (number := _number_of(value)) is not None]
+            if not read:
+                continue
+            if len(read) > 1:
+                read = dict.fromkeys(value if type(value) is str else orjson.dumps(value).decode() for value in read)
+            elif type(read[0]) is not str:
+                read = [orjson.dumps(read[0]).decode()]
+            facets[path] = [value for value in read if len(value) <= FACET_VALUE_CHARACTERS_MAX]
+        date = None
+        if self._date is not None:
+            date = _date_of(next(found))
+        return Document(text, facets, numbers, date)
+
+    def _strings(self, found: Iterator[list[Any]]) -> dict[str, list[str]]:
+        strings: dict[str, list[str]] = {}
+        for path in self._text:
+            values = [value for value in next(found) if type(value) is str and value]
+            if values:
+                strings[path] = values
+        return strings
 
 
 @dataclass
@@ -141,11 +179,10 @@ class _Shape:
             for item in cast("list[Any]", value):
                 self.gather(item, found)
         elif isinstance(value, dict):
-            record = cast("dict[str, Any]", value)
-            for name, shape in self.fields.items():
-                shape.gather(record.get(name), found)
-            if self.values is not None:
-                for item in record.values():
+            for name, item in cast("dict[str, Any]", value).items():
+                if (shape := self.fields.get(name)) is not None:
+                    shape.gather(item, found)
+                if self.values is not None:
                     self.values.gather(item, found)
         elif self.plain and value is not None:
             found.append(value)
@@ -184,9 +221,58 @@ class _Reader:
                 found.append(part)
 
 
+_Step = tuple[int, int]
+"""The number of a reader and how many of its steps were gone."""
+_Inside = tuple[int, _Shape]
+"""The number of a reader, and what it wants of the values at a place."""
+
+
+def _scanner(readers: Sequence[_Reader]) -> Any:
+    """What reads all these paths in one pass; None where it was not compiled."""
+    if _native is None:
+        return None
+    made: dict[tuple[object, ...], Any] = {}
+
+    def place(steps: Sequence[_Step], inside: Sequence[_Inside]) -> Any:
+        inside = [
+            *inside,
+            *((number, readers[number].shape) for number, gone in steps if gone == len(readers[number].steps)),
+        ]
+        steps = [(number, gone) for number, gone in steps if gone < len(readers[number].steps)]
+        if not (steps or inside):
+            return None
+        known = (*steps, *((number, id(shape)) for number, shape in inside))
+        if known in made:
+            return made[known]
+        # The catalog lets a path go on only from a time: then its last step is a part of it.
+        parts = [
+            (number, readers[number].steps[gone]) for number, gone in steps if gone == len(readers[number].steps) - 1
+        ]
+        node = made[known] = _native.Node([number for number, shape in inside if shape.plain], parts)
+        below = [(number, shape.values) for number, shape in inside if shape.values is not None]
+        keys = [readers[number].steps[gone] for number, gone in steps]
+        for key in dict.fromkeys([*keys, *(name for _, shape in inside for name in shape.fields)]):
+            child = place(
+                [(number, gone + 1) for number, gone in steps if readers[number].steps[gone] == key],
+                [*((number, shape.fields[key]) for number, shape in inside if key in shape.fields), *below],
+            )
+            node.add(key.encode(), child)
+        node.set_other(place([], below))
+        return node
+
+    root = place([(number, 0) for number in range(len(readers))], [])
+    return None if root is None else _native.Scanner(root, len(readers), part_of)
+
+
 def has_numbers(types: Iterable[Type]) -> bool:
     """Whether every value at a place is a whole number or a time: they have an order."""
     return all(branch.search_class == "time" or branch.name in {"int", "long"} for branch in _branches(types))
+
+
+def _date_of(values: Iterable[Any]) -> int | None:
+    """The first of the values that is a date."""
+    dates = (seconds_of(value) for value in values if type(value) is str)
+    return next((second for second in dates if second is not None), None)
 
 
 def _number_of(value: Any) -> int | None:

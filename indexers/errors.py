@@ -9,6 +9,7 @@ IndexersError
 |  +- InvalidRecord         something given to be indexed that is no view record of this catalog
 |  +- NoIndex               nothing was ever loaded there
 |  +- UnusableIndex         an index URL that names nothing we can open
+|  |  +- OneWriter          an index that several processes can't write
 |  +- CorruptIndex          an index whose parts disagree with each other
 |  +- NoGeneration          a generation that is not, or no longer, there
 |  +- GenerationUnfit       a generation that can't be used this way as it is
@@ -103,6 +104,17 @@ class UnusableIndex(TerminalError):
         self.url = url
         self.reason = reason
         self.remedy = remedy
+
+
+class OneWriter(UnusableIndex):
+    """An index that several processes can't write."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            url,
+            "one process at a time writes it",
+            "Several need an index on Elasticsearch (http://HOST:9200/NAME); in one process: --shards N",
+        )
 
 
 class CorruptIndex(TerminalError):

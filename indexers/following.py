@@ -4,10 +4,22 @@ from collections.abc import Collection, Iterable, Iterator
 from threading import RLock
 
 from denormalizer.view import View
-from indexers.errors import EngineFailed, NoGeneration, NoIndex
+from indexers.errors import EngineFailed, NoGeneration, NoIndex, OneWriter
 from indexers.generations import NEVER_LOADED
 from indexers.limits import OPEN_ATTEMPTS_MAX
-from indexers.port import Changes, Dependents, Generation, IndexInfo, Place, Query, Related, Results, Suggestions, Typed
+from indexers.port import (
+    Changes,
+    Dependents,
+    Generation,
+    IndexInfo,
+    Place,
+    Query,
+    Related,
+    Results,
+    Share,
+    Suggestions,
+    Typed,
+)
 
 
 class Following:
@@ -28,6 +40,9 @@ class Following:
             NoIndex: nothing was ever loaded.
         """
         raise NotImplementedError
+
+    def share(self, name: str, writer: int, writers: int) -> Share:  # noqa: ARG002 - of those that have one writer
+        raise OneWriter(self.url)
 
     def info(self) -> IndexInfo:
         try:

@@ -19,7 +19,7 @@ from indexers.described_file import DescribedFile, Meta
 from indexers.documents import document_id
 from indexers.engine import Engine
 from indexers.engine.reading import Reading
-from indexers.errors import CorruptIndex, InvalidRecord, NoGeneration, NoIndex, UnknownView, UnusableIndex
+from indexers.errors import CorruptIndex, InvalidRecord, NoGeneration, NoIndex, OneWriter, UnknownView, UnusableIndex
 from indexers.generation_files import GenerationFiles
 from indexers.generations import (
     FORMAT,
@@ -38,6 +38,7 @@ from indexers.port import (
     GenerationInfo,
     IndexInfo,
     Lease,
+    Share,
 )
 from indexers.records import check_end, open_part, open_parts, read_content, read_lines, read_record
 
@@ -181,6 +182,9 @@ class JsonlIndex(JsonlGeneration):
         file.close()
         check_complete(self.url, meta.description)
         return JsonlGeneration(self._store, name)
+
+    def share(self, name: str, writer: int, writers: int) -> Share:  # noqa: ARG002 - it has one writer
+        raise OneWriter(self.url)
 
     def catalog(self, name: str | None = None) -> Catalog:
         _, meta, file = self._store.open(name)

@@ -77,6 +77,9 @@ RELATED_TERMS_MAX: Final = 25
 LINE_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of one view record."""
 
+READ_BYTES: Final = 1024 * 1024
+"""Of a file of view records, read at a time: each read lets other threads have the interpreter, and waits to get it back."""
+
 LOAD_HEAP_BYTES: Final = 256 * 1024 * 1024
 """Memory that the engine's threads together use for a bulk load before they write a segment."""
 
@@ -104,17 +107,23 @@ WAIT_POLL_SECONDS: Final = 0.01
 CALL_SECONDS_MAX: Final = 60.0
 """How long one request to a search server may take."""
 
-CALL_ATTEMPTS_MAX: Final = 6
-"""How often a request is sent to a search server that is busy or away."""
+REQUESTS_MAX: Final = 3
+"""Requests sent to a search server for each one that is needed: more would keep down a server that is overloaded."""
 
-CALL_PAUSE_SECONDS: Final = 0.05
-"""Before a request is sent again; doubled each time."""
+CALL_PAUSE_SECONDS: Final = 0.25
+"""The longest pause before a request is sent again, for somebody who waits; doubled each time."""
 
-CALL_PAUSE_SECONDS_MAX: Final = 5.0
-"""No pause between two attempts is longer."""
+BULK_PAUSE_SECONDS: Final = 2.0
+"""The same for documents: nobody waits, and a server has more to catch up with."""
 
-BULK_BYTES: Final = 8 * 1024 * 1024
+PAUSE_SECONDS_MAX: Final = 30.0
+"""No pause between two attempts is longer, and no server is left alone for longer."""
+
+BULK_BYTES: Final = 4 * 1024 * 1024
 """Bytes of documents that are sent to a search server at a time."""
+
+BULKS_MAX: Final = 3
+"""Requests with documents that are under way at a time; who makes documents waits for the first of them."""
 
 DOCUMENT_ID_BYTES_MAX: Final = 512
 """Bytes of a document's id on Elasticsearch; a longer one is replaced by its digest."""

@@ -1,6 +1,6 @@
 """What every index must do; the contract suite in tests/contract says it as tests."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,6 +198,17 @@ class Dependents(NamedTuple):
     """View and URI of some of them, newest first."""
 
 
+class Unfit(NamedTuple):
+    """A view whose text or facets a search server could not index. It is stored, and read like any other."""
+
+    view: View
+    reason: str
+
+
+OnUnfit = Callable[[Unfit], None]
+"""Told of each, before the watermark that passes it is written. Embedded engines index every view record."""
+
+
 class GenerationInfo(NamedTuple):
     """What an index says about one of its generations."""
 
@@ -349,6 +360,25 @@ class Generation(Protocol):
         ...
 
 
+class Share(Protocol):
+    """One of several writers of a generation, each of which brings documents of its own up to date."""
+
+    def applied_through(self) -> int:
+        """What this writer's documents reflect."""
+        ...
+
+    def write(
+        self,
+        views: Iterable[View],
+        *,
+        applied_through: int,
+        repair: bool = False,
+        remove: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """As a `Generation` does. Its `applied_through` rises to the least that any of the writers has said."""
+        ...
+
+
 class Index(Generation, Protocol):
     """View records in, search out.
 
@@ -397,6 +427,15 @@ class Index(Generation, Protocol):
         """
         ...
 
+    def share(self, name: str, writer: int, writers: int) -> Share:
+        """A complete generation for one of so many writers, numbered from 0.
+
+        Raises:
+            UnusableIndex: it takes one writer at a time.
+            NoGeneration, GenerationUnfit: as `generation`.
+        """
+        ...
+
     def catalog(self, name: str | None = None) -> Catalog:
         """The catalog that a generation, or the current one, was made by.
 
@@ -425,7 +464,8 @@ class Index(Generation, Protocol):
         Raises:
             NoGeneration: there is none of this name.
             GenerationUnfit: it is complete already, or so much was loaded before.
-            InvalidRecord: what stands in a part is no view record of the catalog; nothing of the parts is added.
+            InvalidRecord: what stands in a part is no view record of the catalog; nothing of the parts is added. A server may
+                have some of it by then: unless it is written again, `finish` refuses.
             IndexBusy: another process writes this generation.
             EngineFailed: the disk is full or failing; nothing of the parts is added.
         """

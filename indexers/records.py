@@ -10,7 +10,7 @@ import orjson
 
 from denormalizer.view import View
 from indexers.errors import InvalidRecord
-from indexers.limits import LINE_BYTES_MAX
+from indexers.limits import LINE_BYTES_MAX, READ_BYTES
 
 _HEAD: Final = re.compile(
     rb'\{"view":"([^"\\]+)","uri":"([^"\\]+)","version":([0-9]+),"state":"(live|gone)","content":(?=\{)'
@@ -88,7 +88,7 @@ def open_part(part: Path) -> BinaryIO:
         InvalidRecord: it can't be opened.
     """
     try:
-        return part.open("rb")
+        return part.open("rb", buffering=READ_BYTES)
     except OSError as error:
         raise InvalidRecord(str(part), f"it can't be read ({error.strerror})") from None
 

@@ -19,7 +19,7 @@ from apache_beam.metrics.metric import Metrics
 
 from assets.catalog import parse_catalog
 from indexers import open_index
-from indexers.port import Index
+from indexers.port import GenerationInfo, Index
 from pipeline.dead_letters import DeadLetters, parse_letters
 from pipeline.errors import JobFailed
 from pipeline.job import Block, Job, Manifest, ShardResult
@@ -77,11 +77,16 @@ class LoadIndex(beam.DoFn):
             raise JobFailed(f"the runner brought the results of shards {sorted(results)} of {job.shards}")
         # The dead letters first: a job killed in between leaves them told too early, never forgotten.
         numbers = [(shard, number) for shard in sorted(results) for number in range(results[shard].parts)]
-        with closing(DeadLetters(Path(job.dead_letters))) as letters:
-            letters.replace(letter for place in numbers for letter in parse_letters(job.place.letters(*place)))
         manifest = Manifest(job.id, job.last, [results[shard] for shard in sorted(results)])
         parts = [job.place.part(*place) for place in numbers]
-        with closing(open_index(job.index)) as index:
+        with (
+            closing(DeadLetters(Path(job.dead_letters))) as letters,
+            closing(open_index(job.index, letters.add_unfit)) as index,
+        ):
+            found = (letter for place in numbers for letter in parse_letters(job.place.letters(*place)))
+            # Who goes on has those already that the index could not take.
+            keep = letters.add if job.generation and _about(job, index).loaded else letters.replace
+            keep(found)
             if job.generation:
                 fill_generation(job, index, parts)
             else:
@@ -109,7 +114,7 @@ def _lent(parts: Sequence[Path]) -> list[Path]:
 
 def fill_generation(job: Job, index: Index, parts: Sequence[Path]) -> None:
     """Bring parts into an unfinished generation one by one, from where it stands, and finish it."""
-    about = next(about for about in index.generations() if about.name == job.generation)
+    about = _about(job, index)
     if about.complete:
         return
     for number in range(about.loaded, len(parts)):
@@ -117,3 +122,7 @@ def fill_generation(job: Job, index: Index, parts: Sequence[Path]) -> None:
         index.extend(job.generation, [parts[number]], loaded=number + 1)
     job.place.indexed().write_text(str(len(parts)))
     index.finish(job.generation, applied_through=job.last)
+
+
+def _about(job: Job, index: Index) -> GenerationInfo:
+    return next(about for about in index.generations() if about.name == job.generation)

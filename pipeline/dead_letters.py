@@ -10,10 +10,13 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from denormalizer.fold import DeadLetter
+from indexers import Unfit
 from pipeline.errors import UnusableFile
 
 DEAD_LETTERS_FILE: Final = "dead-letters.sqlite"
 """In the folder that jobs work in."""
+
+_UNINDEXED: Final = "unindexed:"
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS dead_letters (
@@ -22,6 +25,15 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     code TEXT NOT NULL,
     reason TEXT NOT NULL,
     value BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS unindexed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    offset INTEGER NOT NULL,
+    uri TEXT NOT NULL,
+    code TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    value BLOB NOT NULL,
+    UNIQUE (offset, uri, code)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS replays (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -32,6 +44,11 @@ CREATE TABLE IF NOT EXISTS replays (
 ) STRICT
 """
 
+_ALL: Final = (
+    "SELECT offset, uri, code, reason, value FROM dead_letters"
+    " UNION ALL SELECT offset, uri, code, reason, value FROM unindexed"
+)
+
 
 class Replayed(NamedTuple):
     """What a replay did."""
@@ -41,6 +58,17 @@ class Replayed(NamedTuple):
     """Brought up to date in the index."""
     left: int
     """Dead letters that still are."""
+
+
+def unindexed(unfit: Unfit) -> DeadLetter:
+    """The dead letter of a view that the index could not take: its version, URI and line."""
+    view = unfit.view
+    return DeadLetter(view.version, view.uri, f"{_UNINDEXED}{view.view}", unfit.reason, view.to_line())
+
+
+def is_of_view(letter: DeadLetter) -> bool:
+    """Whether it is of a view, and not of a message."""
+    return letter.code.startswith(_UNINDEXED)
 
 
 def letter_line(letter: DeadLetter) -> bytes:
@@ -58,7 +86,7 @@ def parse_letters(path: Path) -> Iterator[DeadLetter]:
 
 
 class DeadLetters:
-    """The dead letters of one log, in a file. One message has at most one."""
+    """The dead letters of one log, in a file. One message has at most one, and so has one version of a view."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +102,8 @@ class DeadLetters:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 self._database.execute("DELETE FROM dead_letters")
-                self._database.executemany("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", letters)
+                self._database.execute("DELETE FROM unindexed")
+                self._put(letters)
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:
@@ -85,24 +114,46 @@ class DeadLetters:
         """Keep these too; durable when it returns."""
         with self._explained():
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR REPLACE INTO dead_letters VALUES (?, ?, ?, ?, ?)", letters)
+            self._put(letters)
             self._database.execute("COMMIT")
 
-    def remove(self, offsets: Iterable[int]) -> None:
-        """Forget these: they were processed after all."""
+    def add_unfit(self, unfit: Unfit) -> None:
+        """Keep a view that the index could not take; durable when it returns."""
+        self.add([unindexed(unfit)])
+
+    def _put(self, letters: Iterable[DeadLetter]) -> None:
+        for letter in letters:
+            table = "unindexed (offset, uri, code, reason, value)" if is_of_view(letter) else "dead_letters"
+            self._database.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)", letter)  # noqa: S608
+
+    def mark(self) -> int:
+        """A moment: what is kept later of a view is not meant by a `remove` up to it."""
         with self._explained():
-            self._database.executemany("DELETE FROM dead_letters WHERE offset = ?", [(offset,) for offset in offsets])
+            (number,) = self._database.execute("SELECT coalesce(max(id), 0) FROM unindexed").fetchone()
+        return number
+
+    def remove(self, letters: Iterable[DeadLetter], mark: int) -> None:
+        """Forget these, as they were at that moment: they were processed after all."""
+        view = "DELETE FROM unindexed WHERE offset = ? AND uri = ? AND code = ? AND id <= ?"
+        message = "DELETE FROM dead_letters WHERE offset = ?"
+        with self._explained():
+            for letter in letters:
+                if is_of_view(letter):
+                    self._database.execute(view, (*letter[:3], mark))
+                else:
+                    self._database.execute(message, letter[:1])
 
     def all(self) -> Iterator[DeadLetter]:
         """Every dead letter, by offset."""
         with self._explained():
-            rows = self._database.execute("SELECT * FROM dead_letters ORDER BY offset").fetchall()
+            rows = self._database.execute(f"{_ALL} ORDER BY offset, uri, code").fetchall()
         return map(DeadLetter._make, rows)
 
     def counts(self) -> dict[str, int]:
         """How many there are, by code."""
         with self._explained():
-            return dict(self._database.execute("SELECT code, count(*) FROM dead_letters GROUP BY code ORDER BY code"))
+            counted = f"SELECT code, count(*) FROM ({_ALL}) GROUP BY code ORDER BY code"  # noqa: S608 - nobody's words
+            return dict(self._database.execute(counted))
 
     # A stream has the index for itself, so it is asked to do a replay, here in the file that both have.
 

@@ -50,3 +50,15 @@ ENDPOINT_SECONDS_MAX: Final = 10
 
 JOB_SECONDS_MAX: Final = 10 * 365 * 86_400
 """How long Beam's driver may wait for a job."""
+
+WATCH_SECONDS: Final = 0.25
+"""How often it is looked how far a stream of a runner's workers is, and whether it shall stop."""
+
+CANCEL_SECONDS_MAX: Final = 15.0
+"""How long a cancelled job may take to end."""
+
+PRISM_IDLE_SECONDS_MAX: Final = 60
+"""How long a Prism that was started for a job stays without one."""
+
+FILLED_CHECK_SECONDS: Final = 0.5
+"""How often a stream of one shard looks whether the first one has filled the index."""

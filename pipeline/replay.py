@@ -15,7 +15,7 @@ from pipeline.as_of import LogViews
 from pipeline.dead_letters import DeadLetters, Replayed
 from pipeline.errors import JobRunning, UnusableJob
 from pipeline.limits import IDLE_SECONDS, REPLAY_SECONDS_MAX
-from pipeline.stream.states import discard, is_held
+from pipeline.stream.states import discard, is_held, is_shared
 
 
 def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home: Path) -> Replayed:
@@ -25,6 +25,7 @@ def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home:
         UnusableJob: when the index was built with another catalog: then every view may differ.
         JobRunning: when a stream is at work and does not answer.
     """
+    mark = letters.mark()
     waiting = list(letters.all())
     if not waiting:
         return Replayed(0, 0, 0)
@@ -33,6 +34,11 @@ def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home:
         raise UnusableJob("there is no index yet to bring up to date; build it: publog run --batch")
     if info.catalog_digest != catalog.digest:
         raise UnusableJob("the index was built with another catalog; build it again: publog run --batch")
+    if is_shared(home, info.generation):
+        raise JobRunning(
+            f"streams of single shards are at work in {home}; stop all of them, on other machines too, replay, remove the"
+            " `state` folders of the other homes, and start them again"
+        )
     if is_held(home, info.generation):
         return _ask_stream(letters, home, info.generation)
     # What streams kept does not know of it: they read the log again.
@@ -46,8 +52,9 @@ def replay(log: Log, index: Index, catalog: Catalog, letters: DeadLetters, home:
     # A view may keep its version although it changed, as a later message in its closure made it; or get a lower one, as
     # what was healed no longer refers to that: it is taken out first.
     index.write(views.values(), applied_through=info.applied_through, repair=True, remove=views)
-    letters.remove(letter.offset for letter in healed)
-    return Replayed(len(healed), len(views), len(waiting) - len(healed))
+    letters.remove(healed, mark)
+    left = sum(letters.counts().values())
+    return Replayed(len(waiting) - left, len(views), left)
 
 
 def _ask_stream(letters: DeadLetters, home: Path, generation: str) -> Replayed:

@@ -13,11 +13,13 @@ import grpc
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner
 
 from pipeline.errors import JobFailed, UnusableJob
 from pipeline.here import HERE_NAMES
 from pipeline.job import Job
 from pipeline.limits import ENDPOINT_SECONDS_MAX, JOB_SECONDS_MAX
+from pipeline.prism import OwnPrism
 
 _DASK: Final = "apache_beam.runners.dask.dask_runner"
 """Beam knows its own runner by its full name only."""
@@ -29,7 +31,7 @@ PORTABLE_OPTIONS: Final = ("--experiments=prism_disable_sdf_split", f"--job_serv
 class Choice(NamedTuple):
     """Where a job runs."""
 
-    runner: FnApiRunner | None
+    runner: PipelineRunner | None
     """None for the one that the options name."""
     options: list[str]
     """Beam's."""
@@ -47,7 +49,7 @@ def choose(runner: str | None, job: Job, options: Sequence[str]) -> Choice:
         JobFailed: the service that it needs does not answer.
     """
     if runner is not None and runner not in HERE_NAMES:
-        return Choice(None, elsewhere(runner, options, (job.log, job.index)))
+        return elsewhere(runner, options, (job.log, job.index))
     check_options(options)
     if job.processes:
         # A thread of Beam's for each shard, that waits for a process. Beam's own `multi_processing` imports Beam in each.
@@ -63,8 +65,8 @@ def check_runner(runner: str | None, options: Sequence[str], urls: Collection[st
         check_options(options)
 
 
-def elsewhere(runner: str, options: Sequence[str], urls: Collection[str]) -> list[str]:
-    """The options of a job for a runner with workers of its own, once what can be checked beforehand is.
+def elsewhere(runner: str, options: Sequence[str], urls: Collection[str]) -> Choice:
+    """A runner that is not this process, once what can be checked beforehand is.
 
     Args:
         urls: Of the log and the index.
@@ -76,19 +78,28 @@ def elsewhere(runner: str, options: Sequence[str], urls: Collection[str]) -> lis
         raise UnusableJob(f"{inside[0]} is in this process, where the workers of {runner} can't see it")
     match short_name(runner):
         case "dask":
-            return [f"--runner={_DASK}.DaskRunner", *_dask_options(options)]
+            return Choice(None, [f"--runner={_DASK}.DaskRunner", *_dask_options(options)])
         case "prism":
-            given = check_options(options)
-            return [f"--runner={runner}", *options, *_prism_options(given), *PORTABLE_OPTIONS]
+            given = check_options(options, _options_of_service(options))
+            return Choice(OwnPrism(), [*options, *_prism_options(given), *PORTABLE_OPTIONS])
         case "portable":
             known = _options_of_service(options)
             check_options(options, known)
             if known is None:
                 raise UnusableJob(f"--runner {runner} needs a job service: --job_endpoint HOST:PORT (docs/runners.md)")
-            return [f"--runner={runner}", *options, *PORTABLE_OPTIONS]
+            return Choice(None, [f"--runner={runner}", *options, *PORTABLE_OPTIONS])
         case _:
             check_options(options, _options_of_service(options))
-            return [f"--runner={runner}", *options]
+            return Choice(None, [f"--runner={runner}", *options])
+
+
+def has_workers_elsewhere(runner: str | None, options: Sequence[str]) -> bool:
+    """Whether Beam's workers are in other processes than this one."""
+    if runner is None or runner in HERE_NAMES:
+        return False
+    environment: str | None = _beam_parser().parse_known_args(list(options))[0].environment_type
+    default = "LOOPBACK" if short_name(runner) == "prism" else "DOCKER"
+    return (environment or default).upper() != "LOOPBACK"
 
 
 def short_name(runner: str) -> str:
@@ -120,16 +131,14 @@ def _dask_options(options: Sequence[str]) -> list[str]:
 
 def _prism_options(given: Any) -> list[str]:
     """Where prism is: Beam would fetch one from the network."""
-    # One server for each job: a server that died is otherwise asked again.
-    alone = ["--experiments=disable_prism_server_singleton"]
     if given.job_endpoint or given.prism_location:
-        return alone
+        return []
     found = shutil.which("prism")
     if found is None:
         raise UnusableJob(
             "--runner PrismRunner needs Beam's prism: on PATH, or --prism_location FILE (docs/runners.md says how to get it)"
         )
-    return [*alone, f"--prism_location={found}"]
+    return [f"--prism_location={found}"]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -3,8 +3,10 @@
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
 
@@ -14,22 +16,6 @@ from denormalizer.errors import DenormalizerError
 from indexers.errors import IndexersError, InvalidQuery, UnusableIndex
 from pipeline.errors import PipelineError, UnusableJob
 from publog import VERSION
-from publog.commands import (
-    backfill,
-    catalog,
-    dead_letters,
-    demo,
-    doctor,
-    explain,
-    history,
-    keys,
-    log,
-    publish,
-    run,
-    search,
-    serve,
-    views,
-)
 from publog.options import Shared
 from publog.settings import Flags, UsedWrongly
 from publog.terminal import are_logged, fail, say
@@ -39,15 +25,53 @@ DONE, FOUND_WRONG, USED_WRONGLY = 0, 1, 2
 
 _INTERRUPTED = 128 + signal.SIGINT
 
-app = typer.Typer(
-    name="publog",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    help="A publishing log: normalized assets in one ordered log, kept for ever; denormalized content views and their "
-    "search index rebuilt from it at any time.\n\nNew here? `publog demo` shows it all in a minute.",
-)
+_COMMANDS: Final = {
+    "demo": "demo:demo",
+    "publish": "publish:publish",
+    "run": "run:run",
+    "views": "views:views",
+    "history": "history:history",
+    "diff": "history:diff",
+    "explain": "explain:explain",
+    "dependents": "explain:dependents",
+    "search": "search:search",
+    "serve": "serve:serve",
+    "backfill": "backfill:app",
+    "catalog": "catalog:app",
+    "log": "log:app",
+    "dead-letters": "dead_letters:app",
+    "keys": "keys:app",
+    "doctor": "doctor:doctor",
+}
+"""In the order of the help: each command's module and what is in there, a function or a group."""
+
+_BEAM: Final = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""What `run` does not know goes to Beam."""
+
+
+def make_app(arguments: Sequence[str]) -> typer.Typer:
+    """The command line with those commands that are named among the arguments; with all of them where none is.
+
+    The modules of all take longer to load than many a command takes.
+    """
+    app = typer.Typer(
+        name="publog",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        help="A publishing log: normalized assets in one ordered log, kept for ever; denormalized content views and their "
+        "search index rebuilt from it at any time.\n\nNew here? `publog demo` shows it all in a minute.",
+    )
+    app.callback()(shared)
+    for name in [name for name in _COMMANDS if name in arguments] or _COMMANDS:
+        module, _, member = _COMMANDS[name].partition(":")
+        command = getattr(import_module(f"publog.commands.{module}"), member)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, context_settings=_BEAM if name == "run" else None)(command)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -56,7 +80,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def shared(
     context: typer.Context,
     home: Annotated[
@@ -72,23 +95,6 @@ def shared(
 ) -> None:
     context.obj = Shared(home, Flags(log_url, index, catalog_folder))
 
-
-app.command("demo")(demo.demo)
-app.command("publish")(publish.publish)
-app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run.run)
-app.command("views")(views.views)
-app.command("history")(history.history)
-app.command("diff")(history.diff)
-app.command("explain")(explain.explain)
-app.command("dependents")(explain.dependents)
-app.command("search")(search.search)
-app.command("serve")(serve.serve)
-app.add_typer(backfill.app, name="backfill")
-app.add_typer(catalog.app, name="catalog")
-app.add_typer(log.app, name="log")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(keys.app, name="keys")
-app.command("doctor")(doctor.doctor)
 
 _WRONGLY = (UsedWrongly, UnusableLog, InvalidUri, InvalidQuery, UnusableIndex, UnusableJob)
 
@@ -115,7 +121,7 @@ def run_command(arguments: list[str]) -> int:
 
 def _run_command(arguments: list[str]) -> int:
     try:
-        code = app(arguments, prog_name="publog", standalone_mode=False)
+        code = make_app(arguments)(arguments, prog_name="publog", standalone_mode=False)
     except typer.TyperException as error:
         from typer.rich_utils import rich_format_error
 

@@ -12,12 +12,12 @@ from hmac import compare_digest
 from pathlib import Path
 from secrets import token_hex, token_urlsafe
 from threading import Lock
-from typing import Any, Final, NamedTuple
-
-import limits
-from limits import RateLimitItem
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from publog.settings import UsedWrongly
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
 
 KEYS_FILE: Final = "keys.sqlite"
 """In the home."""
@@ -197,12 +197,15 @@ def parse_expiry(text: str) -> int:
     return int(named.timestamp())
 
 
-def parse_rate(text: str) -> RateLimitItem:
+def parse_rate(text: str) -> "RateLimitItem":
     """Requests in a time.
 
     Raises:
         UsedWrongly: it is none.
     """
+    # It imports asyncio and more: every command would wait for it.
+    import limits
+
     try:
         return limits.parse(text)
     except ValueError:

@@ -12,9 +12,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.servers.dask import Cluster
+    from tests.servers.prism import JobService, WorkerPool
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1_000)
@@ -32,6 +37,33 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     with Broker(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker.address
+
+
+@pytest.fixture(scope="session")
+def job_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator["JobService"]:
+    """A standing Prism that takes jobs."""
+    from tests.servers.prism import JobService
+
+    with JobService(tmp_path_factory.mktemp("prism")) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def worker_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator["WorkerPool"]:
+    """Beam's pool of workers for it."""
+    from tests.servers.prism import WorkerPool
+
+    with WorkerPool(tmp_path_factory.mktemp("workers")) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Cluster"]:
+    """A Dask cluster of two workers, for tests that do not kill any."""
+    from tests.servers.dask import Cluster
+
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

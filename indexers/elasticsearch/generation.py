@@ -6,13 +6,14 @@ mapping, for a write to one that was removed.
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import local
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import quote
 
 from assets.catalog import Catalog
+from assets.collector import paused_collector
 from assets.model import NEVER
 from denormalizer.view import View
 from indexers.cursors import Position
@@ -24,9 +25,12 @@ from indexers.elasticsearch.searching import Search, read_hit
 from indexers.elasticsearch.suggesting import Suggesting
 from indexers.elasticsearch.writing import (
     Maker,
+    Spool,
+    bare_action,
     delete_action,
+    line_of,
     loaded_action,
-    portions,
+    send,
     watermark_action,
 )
 from indexers.engine import fields
@@ -42,7 +46,19 @@ from indexers.limits import (
     REMOVED_SECONDS_MAX,
     SERVER_PAGE_DOCUMENTS,
 )
-from indexers.port import Changes, Dependents, IndexInfo, Place, Query, Related, Results, Suggestions, Typed
+from indexers.port import (
+    Changes,
+    Dependents,
+    IndexInfo,
+    OnUnfit,
+    Place,
+    Query,
+    Related,
+    Results,
+    Suggestions,
+    Typed,
+    Unfit,
+)
 from indexers.records import open_parts, read_content, read_lines, read_record
 
 _KEEP_ALIVE: Final = "5m"
@@ -50,6 +66,16 @@ _KEEP_ALIVE: Final = "5m"
 _SHELVES_MAX: Final = 10_000
 _NEWER: Final = "external"
 _SAME_OR_NEWER: Final = "external_gte"
+_NONE: Final = Action("", b"", -1)
+
+
+class _Written(NamedTuple):
+    """What became of documents that were sent."""
+
+    odd: dict[str, int]
+    """The status of those that are not there as they were sent."""
+    lost: int
+    """Those that are not there at all, as the server takes nothing of them."""
 
 
 class _Reading(local):
@@ -67,13 +93,17 @@ def writing_alias(index: str) -> str:
 class ElasticsearchGeneration:
     """One generation. Threads and processes may share it, and write it: versions say what stays."""
 
-    def __init__(self, calls: Calls, index: str, catalog: Catalog, generation: str, url: str) -> None:
+    def __init__(
+        self, calls: Calls, index: str, catalog: Catalog, generation: str, url: str, on_unfit: OnUnfit | None
+    ) -> None:
         """`index` is the server's name of it."""
         self.index = index
         self.catalog = catalog
         self.name = generation
         self._calls = calls
         self._url = url
+        self._on_unfit = on_unfit
+        self._shards: int | None = None
         self._known = Fields(catalog)
         self._reading = _Reading()
 
@@ -87,35 +117,85 @@ class ElasticsearchGeneration:
         repair: bool = False,
         remove: Iterable[tuple[str, str]] = (),
     ) -> None:
+        self.put(views, repair=repair, remove=remove)
+        self._pass(applied_through)
+
+    def put(self, views: Iterable[View], *, repair: bool = False, remove: Iterable[tuple[str, str]] = ()) -> None:
+        """Write documents, and let the watermark be."""
         maker = self._maker()
         version_type = _SAME_OR_NEWER if repair else _NEWER
-        given = list(views)
-        actions = [maker.action(view, view.to_line(), document_id(view.view, view.uri), version_type) for view in given]
-        removed = [document_id(*one) for one in remove if is_encodable("".join(one))]
-        if removed:
-            self._bulk([delete_action(id_) for id_ in removed], refresh=True)
-            highest: dict[str, tuple[int, Action]] = {}
-            for view, action in zip(given, actions, strict=True):
-                if action.id in removed and view.version > highest.get(action.id, (-1, action))[0]:
-                    highest[action.id] = view.version, action
-            self._bring_back([action for _, action in highest.values()])
-            actions = [action for action in actions if action.id not in highest]
-        # In one request, if it is not too large, and seen all at once in any case: with the last one's refresh.
-        self._bulk([*actions, watermark_action(applied_through)], refresh=True)
+        with closing(Spool()) as spool:
+            # All are made before the first is sent.
+            for view in views:
+                spool.add(maker.action(view, view.to_line(), document_id(view.view, view.uri), version_type))
+            removed = {document_id(*one) for one in remove if is_encodable("".join(one))}
+            if removed:
+                self._write(delete_action(id_) for id_ in removed)
+                highest: dict[str, Action] = {}
+                for action in spool:
+                    if action.id in removed and action.version > highest.get(action.id, _NONE).version:
+                        highest[action.id] = action
+                self._bring_back(list(highest.values()))
+            self._write(action for action in spool if action.id not in removed)
 
-    def _bulk(self, actions: Sequence[Action], *, refresh: bool) -> dict[str, int]:
-        odd: dict[str, int] = {}
-        requests = list(portions(actions))
-        for number, portion in enumerate(requests, start=1):
-            is_last = number == len(requests)
-            odd |= self._calls.bulk(writing_alias(self.index), portion, refresh=refresh and is_last)
-        return odd
+    def _write(self, actions: Iterable[Action]) -> _Written:
+        """Send documents."""
+        lost = 0
+        outcome = send(self._calls, writing_alias(self.index), actions)
+        for action, reason in outcome.unfit:
+            if self._on_unfit is None:
+                raise InvalidRecord(action.id, f"Elasticsearch can't index it ({reason})")
+            # It is kept, so that it is what it is for whoever reads it or compares it, and nothing older is found.
+            bare = self._calls.bulk(writing_alias(self.index), [bare_action(action)])
+            lost += len(bare.unfit)
+            reasons = [reason, *(f"nor without its text and facets: {still}" for _, still in bare.unfit)]
+            self._on_unfit(Unfit(read_record(line_of(action), action.id), "; ".join(reasons)))
+        return _Written(outcome.odd, lost)
+
+    def _pass(self, applied_through: int) -> None:
+        """Say how far the documents go, behind all of them, and have all be seen."""
+        if self._shards is None:
+            self._shards = self._count_shards()
+        if self._shards > 1:
+            # The watermark's own refresh shows its shard's.
+            self._calls.ask("POST", f"/{self.index}/_refresh")
+        self._calls.bulk(writing_alias(self.index), [watermark_action(applied_through)], refresh=True)
+
+    # Of several writers, each says for itself how far its documents go (indexers.elasticsearch.sharing).
+
+    def show(self) -> None:
+        """Have what was written be seen."""
+        self._calls.ask("POST", f"/{self.index}/_refresh")
+
+    def say(self, mark: Action) -> None:
+        """Keep a mark."""
+        self._calls.bulk(writing_alias(self.index), [mark])
+
+    def pass_through(self, applied_through: int) -> None:
+        """Let the watermark rise, where it is lower, to what all documents reflect that are seen."""
+        self._calls.bulk(writing_alias(self.index), [watermark_action(applied_through)], refresh=True)
+
+    def marks(self, ids: Sequence[str]) -> list[int]:
+        """What these marks say, as they were written last."""
+        try:
+            found = self._calls.ask("POST", f"/{self.index}/_mget", {"ids": [names.key(id_) for id_ in ids]})
+        except Missing:
+            raise NoGeneration(self._url, self.name) from None
+        return [int(one["_source"][names.RECORD]) if one.get("found") else NEVER for one in found["docs"]]
+
+    def _count_shards(self) -> int:
+        try:
+            found = self._calls.ask("GET", f"/{self.index}/_settings/index.number_of_shards")
+        except Missing:
+            raise NoGeneration(self._url, self.name) from None
+        return int(found[self.index]["settings"]["index"]["number_of_shards"])
 
     def _bring_back(self, actions: Sequence[Action]) -> None:
-        """Write documents that were removed just now: the server remembers their versions for a moment."""
+        """Write documents that were removed just now: the server remembers their versions until it is refreshed."""
         end = time.monotonic() + REMOVED_SECONDS_MAX
         while actions:
-            odd = self._bulk(actions, refresh=True)
+            self._calls.ask("POST", f"/{self.index}/_refresh")
+            odd = self._write(actions).odd
             actions = [action for action in actions if odd.get(action.id) == 409]
             if actions and time.monotonic() > end:
                 raise EngineFailed(self._url, f"it still has the version of {actions[0].id}, which was removed")
@@ -125,26 +205,23 @@ class ElasticsearchGeneration:
     def extend(self, parts: Sequence[Path], loaded: int) -> None:
         """Add the records in these files to an unfinished one, and then say that they are there.
 
-        A step that was cut off leaves documents behind; who repeats it writes the same ones.
+        A step that was cut off, or in which something is no record, may leave documents behind that nobody can read and
+        `finish` counts; who repeats it writes the same ones.
         """
         _, count = self.loaded()
-        # Looked at before anything is sent: nothing of a bad part is written.
-        count += sum(1 for _ in self._records(parts))
         maker = self._maker()
-        actions = (maker.action(view, line, place, _SAME_OR_NEWER) for view, line, place in self._records(parts))
-        for portion in portions(actions):
-            self._calls.bulk(writing_alias(self.index), portion, refresh=False)
-        self._bulk([loaded_action(loaded, count)], refresh=False)
+        made = 0
 
-    def _records(self, parts: Sequence[Path]) -> Iterator[tuple[View, bytes, str]]:
-        for file, name in open_parts(parts):
-            for line, place in read_lines(file, name):
-                view = read_record(line, place)
-                if view.view not in self.catalog.views:
-                    raise InvalidRecord(place, f"{view.view!r} is no view of this catalog")
-                if view.state == "live":
-                    read_content(view, place)
-                yield view, line, place
+        def actions() -> Iterator[Action]:
+            nonlocal made
+            for file, name in open_parts(parts):
+                for line, place in read_lines(file, name):
+                    yield maker.action(read_record(line, place), line, place, _SAME_OR_NEWER)
+                    made += 1
+
+        with paused_collector():
+            written = self._write(actions())
+        self._calls.bulk(writing_alias(self.index), [loaded_action(loaded, count + made - written.lost)])
 
     def finish(self, applied_through: int) -> None:
         """End what `extend` did: say what it reflects.
@@ -153,12 +230,13 @@ class ElasticsearchGeneration:
             InvalidRecord: a view stands there more than once.
         """
         _, count = self.loaded()
-        self._bulk([watermark_action(applied_through)], refresh=True)
+        self._pass(applied_through)
         request = {"query": {"bool": {"must_not": [{"term": {names.SHELF: names.MARK}}]}}, "size": 0}
         present = self._ask({**request, "track_total_hits": True})["hits"]["total"]["value"]
         if present != count:
             raise InvalidRecord(
-                self.index, f"of {count} records {count - present} are of views that stand in the parts more than once"
+                self.index,
+                f"{count} records make {present} documents: a view stands in the parts more than once, or a step was refused",
             )
 
     def loaded(self) -> tuple[int, int]:
@@ -370,7 +448,7 @@ class ElasticsearchGeneration:
         except Missing:
             raise NoGeneration(self._url, self.name) from None
         except Refused as refused:
-            raise EngineFailed(self._url, str(refused)) from None
+            raise EngineFailed(self._url, refused.reason) from None
         if answer["_shards"]["failed"] or answer["timed_out"]:
             raise EngineFailed(self._url, "a part of it did not answer")
         return answer

@@ -24,6 +24,7 @@ from indexers.elasticsearch.calls import Calls, Missing, Refused
 from indexers.elasticsearch.generation import ElasticsearchGeneration, writing_alias
 from indexers.elasticsearch.leases import ServerLease
 from indexers.elasticsearch.mapping import BUILDING, make_body
+from indexers.elasticsearch.sharing import ElasticsearchShare
 from indexers.errors import (
     CorruptIndex,
     EngineFailed,
@@ -53,6 +54,7 @@ from indexers.port import (
     GenerationInfo,
     IndexInfo,
     Lease,
+    OnUnfit,
     Place,
     Query,
     Related,
@@ -91,8 +93,9 @@ class Standing(NamedTuple):
 class ElasticsearchIndex(Following):
     """Generations on one server, under one name."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_unfit: OnUnfit | None = None) -> None:
         super().__init__()
+        self._on_unfit = on_unfit
         parts = urlsplit(url)
         self._name = parts.path.strip("/")
         if not parts.hostname or not _NAME.fullmatch(self._name):
@@ -210,6 +213,9 @@ class ElasticsearchIndex(Following):
         check_complete(self._url, meta.description)
         return self._handle(index, meta)
 
+    def share(self, name: str, writer: int, writers: int) -> ElasticsearchShare:
+        return ElasticsearchShare(self.generation(name), writer, writers)
+
     def catalog(self, name: str | None = None) -> Catalog:
         if name is None:
             return self._present().catalog
@@ -286,7 +292,9 @@ class ElasticsearchIndex(Following):
             self._calls.ask("POST", "/_aliases", {"actions": actions})
         except (Missing, Refused):
             current = self._pointed()
-            raise GenerationMoved(self._url, former, current) from None
+            # An answer may have been lost, so that it was asked again.
+            if current != index:
+                raise GenerationMoved(self._url, former, current) from None
 
     def _present(self) -> ElasticsearchGeneration:
         for _ in range(OPEN_ATTEMPTS_MAX):
@@ -305,7 +313,9 @@ class ElasticsearchIndex(Following):
             handle = self._handles.get(index)
             if handle is None:
                 catalog = meta.description.catalog(self._url)
-                handle = ElasticsearchGeneration(self._calls, index, catalog, meta.generation, self._url)
+                handle = ElasticsearchGeneration(
+                    self._calls, index, catalog, meta.generation, self._url, self._on_unfit
+                )
                 self._handles[index] = handle
             return handle
 
@@ -395,7 +405,12 @@ class ElasticsearchIndex(Following):
         try:
             self._calls.ask("PUT", f"/{index}", body)
         except Refused as refused:
-            raise UnusableIndex(self._url, f"no generation can be made ({refused})", "See to the templates") from None
+            # Where the answer to the first of two requests was lost, it is there already.
+            standing = self._standings().get(index)
+            if standing is None or standing.meta != meta:
+                raise UnusableIndex(
+                    self._url, f"no generation can be made ({refused.reason})", "See to the templates"
+                ) from None
         return self._handle(index, meta), meta
 
     def _end(self, handle: ElasticsearchGeneration, meta: Meta, applied_through: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
 from indexers.elasticsearch.calls import Calls, Missing, Refused
 from indexers.errors import EngineFailed, LeaseHeld
@@ -24,6 +25,7 @@ _MAPPINGS: Final = {
         "since": {"type": "long"},
         "held": {"type": "boolean"},
         "renewed": {"type": "long"},
+        "by": {"type": "keyword", "index": False, "doc_values": False},
     },
 }
 
@@ -33,6 +35,8 @@ class _State(NamedTuple):
     held: bool
     place: dict[str, str]
     """What a change must name that is made of this state."""
+    put: dict[str, Any]
+    """As it was put there."""
 
 
 class ServerLease:
@@ -42,6 +46,7 @@ class ServerLease:
         self._calls = calls
         self._index = index
         self._url = url
+        self._by = uuid4().hex
 
     @contextmanager
     def held(self, holder: str) -> Generator[Lease]:
@@ -106,9 +111,15 @@ class ServerLease:
                 return
 
     def _put(self, lease: Lease, place: dict[str, str], *, held: bool, renewed: int = 0) -> dict[str, str]:
-        body = {**lease._asdict(), "held": held, "renewed": renewed}
-        answer = self._calls.ask("PUT", f"/{self._index}/_doc/lease", body, place)
-        return _place(answer)
+        body = {**lease._asdict(), "held": held, "renewed": renewed, "by": self._by}
+        try:
+            return _place(self._calls.ask("PUT", f"/{self._index}/_doc/lease", body, place))
+        except Refused:
+            # An answer may have been lost, and what is in the way is what was put there the first time.
+            state = self._state()
+            if state is None or state.put != body:
+                raise
+            return state.place
 
     def _state(self) -> _State | None:
         try:
@@ -116,7 +127,7 @@ class ServerLease:
         except Missing:
             return None
         kept: dict[str, Any] = answer["_source"]
-        return _State(Lease(kept["token"], kept["holder"], kept["since"]), kept["held"], _place(answer))
+        return _State(Lease(kept["token"], kept["holder"], kept["since"]), kept["held"], _place(answer), kept)
 
 
 def _place(answer: Any) -> dict[str, str]:

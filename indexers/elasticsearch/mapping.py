@@ -1,10 +1,19 @@
 """Settings and mapping of a generation, made of the catalog by templates that a team may replace."""
 
 import os
+from traceback import extract_tb
 from typing import Any, Final
 
 import orjson
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 
 from assets.catalog import Catalog
 from indexers.engine.fields import Fields
@@ -55,5 +64,18 @@ def _render(name: str, values: dict[str, Any], url: str) -> dict[str, Any]:
     environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)  # noqa: S701
     try:
         return orjson.loads(environment.get_template(name).render(values))
-    except (TemplateError, orjson.JSONDecodeError) as error:
-        raise UnusableIndex(url, f"its template {name} makes no JSON ({error})", f"See {TEMPLATES}") from None
+    except TemplateError as error:
+        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename.endswith(name)]
+        place = (
+            f"{name}:{error.lineno}"
+            if isinstance(error, TemplateSyntaxError)
+            else f"{name}:{lines[-1]}"
+            if lines
+            else name
+        )
+        raise UnusableIndex(url, f"its template {place} can't be rendered ({error})", f"See {TEMPLATES}") from None
+    except orjson.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno} of what it makes"
+        raise UnusableIndex(
+            url, f"its template {name} makes no JSON ({error.msg}, {place})", f"See {TEMPLATES}"
+        ) from None

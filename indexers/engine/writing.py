@@ -70,7 +70,7 @@ class Maker:
             fields.RECORD: line,
         }
         if view.state == "live":
-            document = maker.document(read_content(view, place))
+            document = maker.scanned(view.content) or maker.document(read_content(view, place))
             found[fields.SOURCES] = read_sources(view, place)
             found[fields.NEWEST], found[fields.OLDEST] = ranks(document.date, id_)
             text, facets = self._text[view.view], self._facets[view.view]

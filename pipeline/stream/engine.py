@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, RLock
 from time import monotonic
 from typing import Final, Literal, NamedTuple
 
@@ -16,9 +16,11 @@ from assets.catalog import Catalog
 from assets.collector import paused_collector
 from assets.log.port import Log
 from assets.model import Message
+from denormalizer.fold import DeadLetter
 from denormalizer.plan import compile_catalog
 from denormalizer.view import View
-from pipeline.dead_letters import DeadLetters, Replayed
+from indexers import Unfit
+from pipeline.dead_letters import DeadLetters, Replayed, is_of_view, unindexed
 from pipeline.limits import (
     BACKLOG_VIEWS,
     BULK_MESSAGES,
@@ -81,10 +83,22 @@ class Tuning:
     backlog_views: int = BACKLOG_VIEWS
     bundle_seconds: float = BUNDLE_SECONDS
     bundles_max: int = BUNDLES_MAX
+    only: int | None = None
+    """The shard that this process has, numbered from 0, where others have the others; None: it has all."""
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The shards of this process."""
+        return range(self.shards) if self.only is None else (self.only,)
+
+    @property
+    def share(self) -> tuple[int, int] | None:
+        """Which of how many writers of the index this process is."""
+        return None if self.only is None else (self.only, self.shards)
 
 
 class Stream:
-    """All shards over one generation of an index. One thread at a time."""
+    """All shards over one generation of an index. Threads take turns: a runner that died may have left one at work."""
 
     def __init__(
         self,
@@ -123,17 +137,22 @@ class Stream:
         self._on_progress = on_progress
         self._letters = letters
         self._switched = False
+        self._closed = False
+        self._turn = RLock()
         with ExitStack() as opened, paused_collector():
-            self._target = opened.enter_context(closing(Target(index, catalog, log.last_offset(), generation)))
+            self._target = opened.enter_context(
+                closing(Target(index, catalog, log.last_offset(), generation, self._set_aside, tuning.share))
+            )
             self._opened_at = self._target.applied_through
             generation = self._target.generation
-            opened.enter_context(held(home, generation))
+            opened.enter_context(held(home, generation, tuning.share))
             discard(home, keep=self._target.generations())
-            sweep(home, generation, tuning.shards)
+            if tuning.share is None:
+                sweep(home, generation, tuning.shards)
             payloads = Decoder(catalog.kinds, log)
             plan = compile_catalog(catalog)
             self._shards: list[StreamShard] = []
-            for number in range(tuning.shards):
+            for number in tuning.numbers:
                 shard = StreamShard(
                     state_file(home, generation, number, tuning.shards),
                     Header(catalog.digest, generation, log.url, number, tuning.shards),
@@ -162,7 +181,7 @@ class Stream:
     @property
     def is_ending(self) -> bool:
         """Whether no more descriptors are wanted: told to stop, the index switched, or something went wrong."""
-        return self._stop.is_set() or self._switched or self.failure is not None
+        return self._closed or self._stop.is_set() or self._switched or self.failure is not None
 
     @property
     def is_switched(self) -> bool:
@@ -182,17 +201,19 @@ class Stream:
 
     def _wait(self, position: int, timeout_seconds: float) -> int | None:
         end = monotonic() + timeout_seconds
-        while not self.is_ending:
+        while True:
             left = end - monotonic()
-            last = self._log.wait_past(position, min(max(left, 0), IDLE_SECONDS))
-            if last > position:
-                return self._cut(position, last)
-            self._look_around()
-            if self._letters.asked(self._target.generation) or any(shard.fold.backlog for shard in self._shards):
-                return position
+            with self._turn:
+                if self.is_ending:
+                    return None
+                last = self._log.wait_past(position, min(max(left, 0), IDLE_SECONDS))
+                if last > position:
+                    return self._cut(position, last)
+                self._look_around()
+                if self._requests() or any(shard.fold.backlog for shard in self._shards):
+                    return position
             if left <= 0:
-                break
-        return None
+                return None
 
     def _cut(self, position: int, last: int) -> int:
         """Where the micro-batch behind a position ends: with a transaction, as the log itself does."""
@@ -209,7 +230,11 @@ class Stream:
 
     def work(self, shard: int, end: int, step: "Step") -> None:
         """Do one step of a descriptor. Doing it again does nothing."""
-        if self._switched or self.failure is not None:
+        with self._turn:
+            self._work(shard, end, step)
+
+    def _work(self, shard: int, end: int, step: "Step") -> None:
+        if self._closed or self._switched or self.failure is not None:
             return
         try:
             match step:
@@ -227,7 +252,9 @@ class Stream:
 
     def close(self) -> None:
         """Let others have the index and the states."""
-        self._opened.close()
+        self._closed = True
+        with self._turn:
+            self._opened.close()
 
     def _fresh(self, shard: StreamShard, end: int) -> None:
         self._look_around()
@@ -273,8 +300,7 @@ class Stream:
         if shard.fold.dead_letters:
             # Before the commit that passes them: they may be told too early, never be forgotten.
             self._letters.add(shard.fold.dead_letters)
-            for letter in shard.fold.dead_letters:
-                _log.info("dead letter", extra={"offset": letter.offset, "uri": letter.uri, "code": letter.code})
+            _tell(shard.fold.dead_letters)
             self.done.dead_letters += len(shard.fold.dead_letters)
             shard.fold.dead_letters.clear()
         through = min(shard.fold.emitted_through for shard in self._shards)
@@ -285,13 +311,24 @@ class Stream:
             self.done.views += len(views)
             self.done.bounded += sum(1 for view in views if view.bounds)
 
+    def _set_aside(self, unfit: Unfit) -> None:
+        self._letters.add_unfit(unfit)
+        _tell([unindexed(unfit)])
+        self.done.dead_letters += 1
+
+    def _requests(self) -> list[int]:
+        """The replays that are asked for. One shard can't do them: the others' folds would not know of it."""
+        return [] if self.tuning.share is not None else self._letters.asked(self._target.generation)
+
     def _replay(self) -> None:
         """Try the dead letters again, where someone asked for it (`pipeline.replay`)."""
-        requests = self._letters.asked(self._target.generation)
+        requests = self._requests()
         if not requests:
             return
+        mark = self._letters.mark()
         waiting = [letter for letter in self._letters.all() if letter.offset <= self.position]
-        healed = [letter for letter in waiting if self._heal(letter.offset)]
+        # What the index could not take is written to it again.
+        healed = [letter for letter in waiting if is_of_view(letter) or self._heal(letter.offset)]
         views = self._dependents(dict.fromkeys(letter.uri for letter in healed))
         count = 0
         ended = False
@@ -301,8 +338,10 @@ class Stream:
             self._target.repair(taken)
         for shard in self._shards:
             shard.save()
-        self._letters.remove(letter.offset for letter in healed)
-        result = Replayed(len(healed), count, sum(self._letters.counts().values()))
+        before = sum(self._letters.counts().values())
+        self._letters.remove(healed, mark)
+        left = sum(self._letters.counts().values())
+        result = Replayed(before - left, count, left)
         for request in requests:
             self._letters.answer(request, result)
 
@@ -345,6 +384,11 @@ def steps(shards: int) -> Iterator[tuple[Step, int]]:
     yield "replay", 0
     for shard in range(shards):
         yield "backlog", shard
+
+
+def _tell(letters: Iterable[DeadLetter]) -> None:
+    for letter in letters:
+        _log.info("dead letter", extra={"offset": letter.offset, "uri": letter.uri, "code": letter.code})
 
 
 def _take(views: Iterator[View]) -> tuple[list[View], bool]:

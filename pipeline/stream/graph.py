@@ -11,27 +11,27 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.io.unbounded_source import ReadFromUnboundedSource
 
-from pipeline.stream.engine import Step, Stream, steps
-from pipeline.stream.registry import stream_of
+from pipeline.stream.engine import Step, Tuning, steps
+from pipeline.stream.registry import Place, release, stream_of
 from pipeline.stream.source import LogEnds
 
 _RECORDS_MAX = 1_000_000
 """Of one bundle: time ends it before."""
 
 
-def build(pipeline: beam.Pipeline, name: str, stream: Stream) -> None:
+def build(pipeline: beam.Pipeline, place: Place, tuning: Tuning) -> None:
     """Put a stream's graph into a pipeline."""
     source = ReadFromUnboundedSource(
-        LogEnds(name),
+        LogEnds(place),
         poll_interval=0,
         max_records_per_bundle=_RECORDS_MAX,
-        max_read_time_seconds=stream.tuning.bundle_seconds,
+        max_read_time_seconds=tuning.bundle_seconds,
     )
     _ = (
         pipeline
         | "Follow the log" >> source
-        | "Fan out to shards" >> beam.ParDo(FanOut(stream.tuning.shards))
-        | "Denormalize and index" >> beam.ParDo(Work(name))
+        | "Fan out to shards" >> beam.ParDo(FanOut(len(tuning.numbers)))
+        | "Denormalize and index" >> beam.ParDo(Work(place))
     )
 
 
@@ -51,11 +51,16 @@ class FanOut(beam.DoFn):
 class Work(beam.DoFn):
     """Does what a block descriptor asks for."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, place: Place) -> None:
         super().__init__()
-        self._name = name
+        self._place = place
 
     def process(self, element: tuple[Step, int, int], *_: Any) -> None:
         """See `Stream.work`."""
         step, shard, end = element
-        stream_of(self._name).work(shard, end, step)
+        if (stream := stream_of(self._place)) is not None:
+            stream.work(shard, end, step)
+
+    def teardown(self) -> None:
+        """Elsewhere, let others have the index and the states."""
+        release(self._place)

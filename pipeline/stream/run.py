@@ -3,20 +3,14 @@
 A Beam pipeline is not kept for ever: its runner keeps something of each bundle. Nor is a generation of the index.
 """
 
-# apache_beam has types in part only.
-# pyright: reportUnknownMemberType=false
 import logging
 import random
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Final
-
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from assets.catalog import Catalog
 from assets.errors import TransientError as LogTransient
@@ -24,15 +18,22 @@ from assets.log import open_log
 from assets.log.port import Log
 from denormalizer.view import View
 from indexers import open_index
-from indexers.errors import IndexBusy, TransientError
+from indexers.errors import IndexBusy, NoGeneration, TransientError
 from pipeline.dead_letters import DEAD_LETTERS_FILE, DeadLetters
-from pipeline.errors import JobRunning, UnusableJob
-from pipeline.limits import ATTEMPT_SECONDS, ATTEMPTS_MAX, HAND_OVER_SECONDS, HAND_OVER_SECONDS_MAX
+from pipeline.errors import JobFailed, JobRunning, UnusableJob
+from pipeline.limits import (
+    ATTEMPT_SECONDS,
+    ATTEMPTS_MAX,
+    FILLED_CHECK_SECONDS,
+    HAND_OVER_SECONDS,
+    HAND_OVER_SECONDS_MAX,
+)
 from pipeline.run import SHARDS_MAX, run_batch
 from pipeline.run import Progress as BatchProgress
+from pipeline.runners import check_runner, has_workers_elsewhere
 from pipeline.stream.engine import Done, Progress, Stream, Tuning
-from pipeline.stream.graph import build
-from pipeline.stream.registry import named
+from pipeline.stream.following import Elsewhere, Here
+from pipeline.stream.registry import place_elsewhere
 from pipeline.stream.target import is_loaded
 
 _log: Final = logging.getLogger("publog.stream")
@@ -45,6 +46,7 @@ def run_stream(
     load_catalog: Callable[[Log], Catalog],
     folder: Path,
     tuning: Tuning = Tuning(),
+    runner: str | None = None,
     options: Sequence[str] = (),
     stop: Event,
     on_fill: Callable[[BatchProgress], None] | None = None,
@@ -59,7 +61,7 @@ def run_stream(
         log, index: URLs (DESIGN 5).
         load_catalog: The catalog to read the log with, until searches go to another generation, which has its own.
         folder: The home: states and dead letters lie there.
-        options: Beam options.
+        runner: A Beam runner, None for Beam's FnApiRunner in this process; options: Beam options.
         stop: Set from another thread or a signal handler; what is being written is written to its end.
         on_fill: How far the first filling of an empty index is.
         on_follow: Called with the offset that is followed from, each time the folds were restored.
@@ -73,46 +75,63 @@ def run_stream(
     if not 1 <= tuning.shards <= SHARDS_MAX:
         raise UnusableJob(f"--shards {tuning.shards}: use a number from 1 to {SHARDS_MAX}")
     done = Done()
+    elsewhere = has_workers_elsewhere(runner, options)
     with closing(open_log(log, create=False)) as opened, closing(DeadLetters(folder / DEAD_LETTERS_FILE)) as letters:
-        if not is_loaded(index):
+        check_runner(runner, options, (opened.url, index))
+        if tuning.share is not None:
+            _check_shared(index)
+        # Of those who have a shard each, the first fills the index.
+        while tuning.only and not is_loaded(index) and not stop.wait(FILLED_CHECK_SECONDS):
+            pass
+        if not tuning.only and not is_loaded(index):
             run_batch(
                 log=opened.url,
                 index=index,
                 catalog=load_catalog(opened),
                 folder=folder,
                 shards=tuning.shards,
+                runner=runner,
+                options=options,
                 on_progress=on_fill,
             )
         attempt = 0
         followed = False
         catalog = load_catalog(opened)
         handed_over = -HAND_OVER_SECONDS_MAX
+
+        def follower() -> Here | Elsewhere:
+            if elsewhere:
+                place = place_elsewhere(opened.url, _absolute(index), catalog.files, folder, tuning)
+                return Elsewhere(
+                    opened, index, place, runner, options, tuning=tuning, stop=stop, done=done, on_progress=on_progress
+                )
+            stream = Stream(
+                opened,
+                index,
+                catalog,
+                folder,
+                letters,
+                tuning=tuning,
+                stop=stop,
+                done=done,
+                on_apply=on_apply,
+                on_write=on_write,
+                on_progress=on_progress,
+            )
+            return Here(stream, runner, options)
+
         while not stop.is_set():
             reached = done.messages, done.views
             try:
-                with closing(
-                    Stream(
-                        opened,
-                        index,
-                        catalog,
-                        folder,
-                        letters,
-                        tuning=tuning,
-                        stop=stop,
-                        done=done,
-                        on_apply=on_apply,
-                        on_write=on_write,
-                        on_progress=on_progress,
-                    )
-                ) as stream:
+                with closing(follower()) as following:
                     followed = True
                     if on_follow is not None:
-                        on_follow(stream.applied_through)
-                    _follow(stream, options)
-                if stream.is_switched:
+                        on_follow(following.applied_through)
+                    following.follow()
+                if following.is_switched:
                     catalog = _catalog_of(index)
                     handed_over = monotonic()
-            except (TransientError, LogTransient, JobRunning) as error:
+            except (TransientError, LogTransient, JobRunning, JobFailed) as error:
                 if isinstance(error, (IndexBusy, JobRunning)) and monotonic() - handed_over < HAND_OVER_SECONDS_MAX:
                     # Whoever switched brings the generation up to date to the last, and lets go of it then.
                     stop.wait(HAND_OVER_SECONDS)
@@ -126,21 +145,17 @@ def run_stream(
     return done
 
 
+def _check_shared(index: str) -> None:
+    """Refuse an index that has one writer before anything is filled."""
+    with closing(open_index(index)) as opened, suppress(NoGeneration):
+        opened.share("", 0, 1)
+
+
+def _absolute(index: str) -> str:
+    with closing(open_index(index)) as opened:
+        return opened.url
+
+
 def _catalog_of(index: str) -> Catalog:
     with closing(open_index(index)) as opened:
         return opened.catalog()
-
-
-def _follow(stream: Stream, options: Sequence[str]) -> None:
-    """One Beam pipeline after the other, until the stream ends."""
-    with named(stream) as name:
-        while not stream.is_ending:
-            pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions(list(options)))
-            build(pipeline, name, stream)
-            try:
-                pipeline.run().wait_until_finish()
-            except Exception:
-                # The runner tells it in its own words, with a traceback of its own.
-                if stream.failure is not None:
-                    raise stream.failure from None
-                raise

@@ -3,7 +3,7 @@
 import fcntl
 import shutil
 from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -27,20 +27,39 @@ def shards_of(home: Path, generation: str) -> int:
 
 
 @contextmanager
-def held(home: Path, generation: str) -> Generator[None]:
-    """Have the states of a generation alone.
+def held(home: Path, generation: str, share: tuple[int, int] | None = None) -> Generator[None]:
+    """Have the states of a generation alone; with a share, that of one shard of so many.
 
     Raises:
         JobRunning: another stream has them.
     """
     folder = home / STATE_FOLDER / generation
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("ab") as lock:
+    with ExitStack() as locks:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Those of one shard stand beside each other, and not beside one who has all.
+            _lock(locks, folder / _LOCK, fcntl.LOCK_EX if share is None else fcntl.LOCK_SH)
+            if share is not None:
+                _lock(locks, folder / f"{_LOCK}.{share[0]}-of-{share[1]}", fcntl.LOCK_EX)
         except BlockingIOError:
             raise JobRunning(f"another stream is at work in {home}; stop it first, or let it go on") from None
         yield
+
+
+def _lock(locks: ExitStack, path: Path, kind: int) -> None:
+    fcntl.flock(locks.enter_context(path.open("ab")), kind | fcntl.LOCK_NB)
+
+
+def is_shared(home: Path, generation: str) -> bool:
+    """Whether several streams share a generation here, each with a shard."""
+    if not is_held(home, generation):
+        return False
+    with ExitStack() as locks:
+        try:
+            _lock(locks, home / STATE_FOLDER / generation / _LOCK, fcntl.LOCK_SH)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def is_held(home: Path, generation: str) -> bool:

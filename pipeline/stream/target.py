@@ -6,7 +6,7 @@ from time import monotonic
 from assets.catalog import Catalog
 from assets.model import NEVER
 from denormalizer.view import View
-from indexers import open_index
+from indexers import Generation, OnUnfit, Share, open_index
 from pipeline.errors import UnusableJob
 from pipeline.limits import GENERATION_CHECK_SECONDS
 
@@ -14,14 +14,22 @@ from pipeline.limits import GENERATION_CHECK_SECONDS
 class Target:
     """One generation of an index, for writing."""
 
-    def __init__(self, url: str, catalog: Catalog, last_offset: int, generation: str | None = None) -> None:
-        """That generation, or the one that is searched.
+    def __init__(
+        self,
+        url: str,
+        catalog: Catalog,
+        last_offset: int,
+        generation: str | None = None,
+        on_unfit: OnUnfit | None = None,
+        share: tuple[int, int] | None = None,
+    ) -> None:
+        """That generation, or the one that is searched; with a share, for one of so many who write it.
 
         Raises:
             UnusableJob: it was made by another catalog, or from another log.
         """
         self._follows = generation is None
-        self._index = open_index(url)
+        self._index = open_index(url, on_unfit)
         try:
             # Searches may go to another generation at any time: what is written here must never go there.
             self._handle = self._index.generation(generation or self._index.info().generation)
@@ -36,24 +44,28 @@ class Target:
                     f"the index reflects offset {info.applied_through}, and the log ends at {last_offset}:"
                     " it was built from another log; build it anew with publog backfill, or name its log (--log URL)"
                 )
+            self._writer: Generation | Share = self._handle
+            self.applied_through = info.applied_through
+            if share is not None:
+                self._writer = self._index.share(info.generation, *share)
+                self.applied_through = self._writer.applied_through()
             # Whoever else writes it is found out now, not at the first message.
-            self._handle.write([], applied_through=info.applied_through)
+            self._writer.write([], applied_through=self.applied_through)
         except BaseException:
             self._index.close()
             raise
         self.generation = info.generation
-        self.applied_through = info.applied_through
         self._checked = monotonic()
 
     def write(self, views: Sequence[View], applied_through: int) -> None:
         """Bring views and the watermark up to date, in one step."""
-        self._handle.write(views, applied_through=applied_through)
+        self._writer.write(views, applied_through=applied_through)
         self.applied_through = max(self.applied_through, applied_through)
 
     def repair(self, views: Sequence[View]) -> None:
         """Write these again, whatever their versions: what was healed may keep one, and lower one."""
         again = [(view.view, view.uri) for view in views]
-        self._handle.write(views, applied_through=self.applied_through, repair=True, remove=again)
+        self._writer.write(views, applied_through=self.applied_through, repair=True, remove=again)
 
     def is_present(self) -> bool:
         """Whether this generation is still the one to fill; looked up now and then."""

@@ -25,7 +25,7 @@ def list_(context: typer.Context, json: JsonOption = False) -> None:
         write_lines(orjson.dumps({**letter._asdict(), "value": b64encode(letter.value).decode()}) for letter in found)
     else:
         for letter in found:
-            say(f"{letter.offset:>9}  {letter.code:<16} {letter.uri}  {letter.reason}")
+            say(f"{letter.offset:>9}  {letter.code:<20} {letter.uri}  {letter.reason}")
         say(f"{len(found):,} dead letters" if found else "no dead letters", style="yellow" if found else "green")
 
 
@@ -37,8 +37,8 @@ def replay(
     settings = settings_of(context, log, index, catalog)
     with (
         closing(settings.open_log()) as opened,
-        closing(open_index(settings.index)) as target,
         closing(DeadLetters(settings.home / DEAD_LETTERS_FILE)) as letters,
+        closing(open_index(settings.index, letters.add_unfit)) as target,
     ):
         result = replay_letters(opened, target, settings.load_catalog(opened), letters, settings.home)
     say(f"{result.processed:,} processed, {result.views:,} views brought up to date", style="green")

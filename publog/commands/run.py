@@ -14,6 +14,7 @@ from publog.options import CatalogOption, IndexOption, JsonOption, LogOption, Me
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import meter, say, unit_of_offsets, warn, write_json
 
+_DIGITS_MAX: Final = 9
 _log: Final = logging.getLogger("publog.batch")
 
 
@@ -25,8 +26,13 @@ def run(
         str | None, typer.Option(metavar="RUNNER", help="A Beam runner. [default: FnApiRunner, on this machine]")
     ] = None,
     shards: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Parts of the work; in a batch, processes side by side.")
-    ] = 1,
+        str,
+        typer.Option(
+            metavar="N",
+            help="Parts of the work; in a batch, processes side by side. With --stream also I/N, as 2/3: this process has "
+            "one part of them, and others, on any machines, have the others (Elasticsearch).",
+        ),
+    ] = "1",
     memory: MemoryOption = None,
     micro_batch: Annotated[
         int | None,
@@ -50,15 +56,17 @@ def run(
     if batch == stream:
         raise UsedWrongly("say what to run: publog run --batch, or publog run --stream")
     settings = settings_of(context, log, index, catalog)
+    only, number = _shards(shards)
     if stream:
         if memory is not None:
             raise UsedWrongly("--memory goes with --batch; a stream keeps its assets in memory")
         return run_stream.run_stream(
             settings,
             runner,
-            shards,
+            number,
             micro_batch,
             context.args,
+            only=only,
             until_input_ends=until_input_ends,
             json=json,
             metrics=metrics,
@@ -67,9 +75,11 @@ def run(
         raise UsedWrongly("--until-input-ends goes with --stream; a batch ends by itself")
     if metrics is not None and _is_given(context, "metrics"):
         raise UsedWrongly("--metrics goes with --stream; a batch ends by itself")
+    if only is not None:
+        raise UsedWrongly("--shards I/N goes with --stream; a batch needs all its shards: --shards N")
     if micro_batch is not None:
         raise UsedWrongly("--micro-batch goes with --stream; a batch is one")
-    return _run_batch(settings, runner, shards, memory or 0, context.args, json=json)
+    return _run_batch(settings, runner, number, memory or 0, context.args, json=json)
 
 
 def _run_batch(
@@ -121,6 +131,17 @@ def _run_batch(
         if letters:
             warn(f"{letters:,} messages could not be processed: publog dead-letters list")
     return 1 if letters else 0
+
+
+def _shards(text: str) -> tuple[int | None, int]:
+    """The shard that this process has, from 0 (None: all of them), and how many there are."""
+    first, slash, rest = text.partition("/")
+    number = rest if slash else first
+    if not all(part.isascii() and part.isdigit() and len(part) <= _DIGITS_MAX for part in (first, number)):
+        raise UsedWrongly(f"--shards {text}: write a number, or which of how many, as in 2/3")
+    if not 1 <= int(first) <= int(number):
+        raise UsedWrongly(f"--shards {text}: write a number from 1 on, or which of how many, from 1/3 to 3/3")
+    return (int(first) - 1 if slash else None), int(number)
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from pipeline.beam_loading import load_beam
-from pipeline.here import HERE_NAMES
 from publog.settings import Settings, UsedWrongly
 from publog.terminal import Line, are_logged, line, say, unit_of_offsets, warn, write_lines
 
@@ -34,6 +33,7 @@ def run_stream(
     micro_batch: int | None,
     options: list[str],
     *,
+    only: int | None = None,
     until_input_ends: bool,
     json: bool,
     metrics: str | None = None,
@@ -41,7 +41,7 @@ def run_stream(
     """Follow the log; the exit code is 0 when it was stopped, whatever it met."""
     load_beam()
     from pipeline.limits import MICRO_BATCH_MESSAGES
-    from pipeline.runners import check_options
+    from pipeline.runners import short_name
     from pipeline.stream.engine import Tuning
     from pipeline.stream.run import run_stream as follow
     from publog.telemetry.exporter import exporting
@@ -49,18 +49,15 @@ def run_stream(
     from publog.telemetry.stream import StreamMetrics
     from publog.telemetry.traces import tracing
 
-    if (runner or "") not in HERE_NAMES:
-        raise UsedWrongly(
-            f"--runner {runner}: a stream keeps its folds in its own process, on Beam's FnApiRunner; leave --runner out"
-        )
-    check_options(options)
+    if runner is not None and short_name(runner) == "dask":
+        raise UsedWrongly("--runner DaskRunner runs batches and backfills; a stream needs another (docs/runners.md)")
     if any(option.startswith("--direct_") for option in options):
         raise UsedWrongly(
             "a stream keeps its folds in its own process, so Beam's --direct_... options mean nothing to it"
         )
     with closing(settings.open_log()) as log:
         url, unit = log.url, unit_of_offsets(log)
-    tuning = Tuning(shards=shards, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
+    tuning = Tuning(shards=shards, only=only, micro_batch=micro_batch or MICRO_BATCH_MESSAGES)
     with (
         ExitStack() as opened,
         exporting(metrics) as exported,
@@ -100,6 +97,7 @@ def run_stream(
             load_catalog=settings.load_catalog,
             folder=settings.home,
             tuning=tuning,
+            runner=runner,
             options=options,
             stop=stop,
             on_fill=said.fill,

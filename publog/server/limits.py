@@ -190,3 +190,6 @@ GUARDIAN_IDS_MAX: Final = 50
 
 TAGS_MEANT_MAX: Final = 500
 """Tags that one value of a filter may mean: each becomes a condition of its own."""
+
+STANDING_SECONDS_MAX: Final = 4.0
+"""How long metrics wait for the log and the index: Prometheus waits for 10 s, and wants the others."""

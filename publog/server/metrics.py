@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from prometheus_client import Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from backfill.record import Records
-from publog.server.newsroom import Newsroom
+from publog.server.limits import STANDING_SECONDS_MAX
+from publog.server.newsroom import Newsroom, Standing
 from publog.telemetry.exporter import registry
 from publog.telemetry.lag import LagClock
 from publog.telemetry.newsroom import Surroundings, dead_letter_metrics, gauge, index_metrics
@@ -55,13 +56,23 @@ class _Standing(Collector):
         self._newsroom = newsroom
         self._records = Records(newsroom.settings.home)
         self._clock = LagClock()
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="standing")
+        self._look: Future[Standing] | None = None
 
     def describe(self) -> list[Metric]:
         # Without this it would be asked for its values when it is registered.
         return []
 
     def collect(self) -> Iterator[Metric]:
-        standing = self._newsroom.standing()
+        letters, held = self._newsroom.kept()
+        yield dead_letter_metrics(letters)
+        yield gauge("publog_held_messages", "Messages kept aside until what they refer to is published.", held)
+        at_work = float(self._records.is_at_work())
+        yield gauge("publog_backfill_at_work", "Whether a backfill of this home is at work.", at_work)
+        standing = self._standing()
+        yield gauge("publog_parts_answer", "Whether the log and the index answer.", float(standing is not None))
+        if standing is None:
+            return
         now = time.monotonic()
         self._clock.seen(standing.last_offset, standing.applied_through, now)
         yield from index_metrics(
@@ -71,12 +82,12 @@ class _Standing(Collector):
             self._clock.seconds(now),
             standing.generation,
         )
-        yield dead_letter_metrics(standing.dead_letters_by_code)
-        yield gauge(
-            "publog_held_messages",
-            "Messages kept aside until what they refer to is published.",
-            standing.held,
-        )
-        at_work = GaugeMetricFamily("publog_backfill_at_work", "Whether a backfill of this home is at work.")
-        at_work.add_metric([], float(self._records.is_at_work()))
-        yield at_work
+
+    def _standing(self) -> Standing | None:
+        """How it is now, None where that can't be had soon: whoever asks for metrics has little patience."""
+        if self._look is None or self._look.done():
+            self._look = self._looking.submit(self._newsroom.standing)
+        try:
+            return self._look.result(STANDING_SECONDS_MAX)
+        except Exception:  # noqa: BLE001 - the other metrics say what there is to say
+            return None

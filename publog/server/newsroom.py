@@ -77,12 +77,12 @@ class Newsroom:
             catalog = settings.load_catalog(log)
             Gateway(log, catalog)
             fix_catalog(log, catalog)
-        self.index: Index = open_index(settings.index)
+        self._letters = DeadLetters(settings.home / DEAD_LETTERS_FILE)
+        self.index: Index = open_index(settings.index, self._letters.add_unfit)
         self.keys = Keys(settings.home / KEYS_FILE)
         self._holding = Holding(settings.home / HELD_FILE)
         # To count what is held without waiting for who publishes.
         self._held = Holding(settings.home / HELD_FILE)
-        self._letters = DeadLetters(settings.home / DEAD_LETTERS_FILE)
         self.published = PublishMetrics()
         self.timeline = Timeline(self.index.applied_through, self.published.found)
         self.watch = Watch(self.index.applied_through)
@@ -142,10 +142,13 @@ class Newsroom:
         with self.reading() as reader:
             last = reader.log.last_offset()
             lag = reader.log.count(info.applied_through + 1, last)
-        with self._looking:
-            letters = self._letters.counts()
-            held = self._held.count()
+        letters, held = self.kept()
         return Standing(last, info.applied_through, info.generation, letters, held, lag)
+
+    def kept(self) -> tuple[Mapping[str, int], int]:
+        """Dead letters by code, and how many messages are held: what is in the home, whoever answers."""
+        with self._looking:
+            return self._letters.counts(), self._held.count()
 
     def held(self, id_: str) -> str | None:
         """The URI of a held message, None where none has this id."""

@@ -36,7 +36,7 @@ def index_metrics(
     yield gauge("publog_log_last_offset", "The offset of the log's last message; -1 in an empty log.", last_offset)
     yield gauge(
         "publog_index_applied_through",
-        "The watermark of the index; -1 for one that was never loaded.",
+        "The watermark of the index, or of what a stream with a share of it writes; -1 for one that was never loaded.",
         applied_through,
     )
     yield gauge(

@@ -3,6 +3,7 @@
 One trace is `POST /v1/messages` -> `append` -> `apply` -> `searchable`, wherever the last two happen.
 """
 
+import os
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,6 +26,9 @@ from publog import VERSION
 TRACED_OFFSETS_MAX: Final = 1_000
 """Offsets applied at a time of which traces are looked for: a stream that catches up has no time for them."""
 
+EXPORT_SECONDS_MAX: Final = 2.0
+"""How long spans are tried to be sent, unless OTEL_EXPORTER_OTLP_TIMEOUT says otherwise: the end of a program waits for it."""
+
 TRACES_OPEN_MAX: Final = 10_000
 """Messages whose way is followed at a time; of more, the oldest are given up."""
 
@@ -35,7 +39,8 @@ def exported(service: str) -> TracerProvider:
     """A provider that sends spans where OpenTelemetry's environment variables say."""
     about = Resource({SERVICE_NAME: service, SERVICE_VERSION: VERSION}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=about)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    timeout = None if os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") else EXPORT_SECONDS_MAX
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=timeout)))
     return provider
 
 

@@ -98,7 +98,13 @@ def test_more_shards_than_processors_take_turns(log: Log, monkeypatch: pytest.Mo
 
 def test_an_unknown_index_is_refused(log: Log) -> None:
     with pytest.raises(UnusableIndex):
-        plan(log, newsroom_catalog(), "http://localhost:9200/news", 1)
+        plan(log, newsroom_catalog(), "ftp://localhost/news", 1)
+
+
+def test_what_a_search_server_takes_is_not_guessed(log: Log) -> None:
+    planned = plan(log, newsroom_catalog(), "http://localhost:1/news", 1)
+    assert (planned.index_seconds, planned.generation_bytes, planned.free_bytes) == (0, 0, None)
+    assert "what the search server takes to index them is not in it" in as_text(planned)
 
 
 def made(**values: Any) -> Plan:

@@ -154,3 +154,29 @@ def test_an_answer_that_is_not_tantivys_stops_the_bench() -> None:
     dated = {"total": 1, "hits": [["a", 1, None]]}
     with pytest.raises(Failed):
         search.check([ask], [(0.1, dated)], [(0.1, {"total": 1, "hits": [["b", 1, None]]})])
+
+
+@pytest.mark.servers
+@pytest.mark.requires_tool("java", "javac", "mvn", "flock")
+def test_elasticsearch_is_loaded_in_turn(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    said = io.StringIO()
+    with redirect_stdout(said):
+        arguments = [
+            "--only",
+            "elasticsearch",
+            "--views",
+            "200",
+            "--repeats",
+            "1",
+            "--keep",
+            str(tmp_path),
+            "--json",
+            str(report),
+        ]
+        assert command.main(arguments) == 0
+    assert "of the speed of ready bodies 3 at a time" in said.getvalue()
+    found = orjson.loads(report.read_bytes())
+    assert found["views"] == 200
+    (one,) = found["rounds"]
+    assert all(cost["seconds"] > 0 for cost in (one["plain"], one["ready"], one["publog"]))

@@ -11,7 +11,8 @@ from elasticsearch import Elasticsearch
 from indexers import Index, Query, open_index, parse
 from indexers.errors import EngineFailed, NoGeneration, UnusableIndex
 from tests.contract.index_contract import SharedIndexContract
-from tests.contract.index_newsroom import gone, story
+from tests.contract.index_newsroom import CATALOG, gone, story
+from tests.servers.elasticsearch import drop
 
 pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "javac", "mvn", "flock")]
 
@@ -26,11 +27,7 @@ class TestElasticsearchIndex(SharedIndexContract):
         """A node takes a thousand indexes; those that one test left are gone before the next."""
         type(self).node = elasticsearch
         yield
-        with Elasticsearch(elasticsearch) as client:
-            kept = self.shared_name()
-            names = [str(name) for name in client.indices.get_alias(index="*")]
-            if names := [name for name in names if kept is None or not name.startswith(kept)]:
-                client.indices.delete(index=names)
+        drop(elasticsearch, "views", keep=self.shared_name())
 
     node: str
 
@@ -101,9 +98,88 @@ class TestElasticsearchIndex(SharedIndexContract):
         (own / "settings.json.j2").write_text(ours.replace('"lowercase", ', '"lowercase", "stop", '))
         monkeypatch.setenv("PUBLOG_ELASTICSEARCH_TEMPLATES", str(own))
         assert self.new([story(1, headline="the fox")]).search(Query(text=parse("the"))).total == 0
-        (own / "settings.json.j2").write_text("{{ nothing }}")
-        with pytest.raises(UnusableIndex, match="makes no JSON"):
-            self.new([])
+
+    def test_a_team_may_give_a_field_an_analyzer_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = files("indexers.elasticsearch") / "templates"
+        own = self.tmp_path / "templates"
+        own.mkdir()
+        settings, mappings = ((folder / f"{name}.json.j2").read_text() for name in ("settings", "mappings"))
+        names = '"names": {"type": "custom", "tokenizer": "letters", "filter": ["lowercase"]},'
+        (own / "settings.json.j2").write_text(settings.replace('"analyzer": {', f'"analyzer": {{ {names}'))
+        chosen = '"analyzer": "{{ "names" if path == "body" else "news" }}"'
+        (own / "mappings.json.j2").write_text(mappings.replace('"analyzer": "news"', chosen))
+        monkeypatch.setenv("PUBLOG_ELASTICSEARCH_TEMPLATES", str(own))
+        index = self.new([story(1, headline="Foxes"), story(2, body=["Foxes"])])
+
+        def found(text: str) -> set[str]:
+            return {hit.uri for hit in index.search(Query(text=parse(text))).hits}
+
+        assert (found("fox"), found("foxes")) == ({story(1).uri}, {story(1).uri, story(2).uri})
+
+    @pytest.mark.parametrize(
+        ("name", "template", "reason"),
+        [
+            (
+                "settings",
+                '{\n"a": {{ nothing }}\n}',
+                r"settings\.json\.j2:2 can't be rendered \('nothing' is undefined\)",
+            ),
+            ("mappings", "{\n\n{% if %}", r"mappings\.json\.j2:3 can't be rendered"),
+            ("mappings", '{\n"a": 1,,\n}', r"mappings\.json\.j2 makes no JSON \(.*line 2, column 8 of what it makes"),
+            (
+                "settings",
+                '{"analysis": {"analyzer": {"news": {"tokenizer": "none"}}}}',
+                r"no generation can be made \(.*none",
+            ),
+        ],
+    )
+    def test_a_broken_template_is_refused_with_its_place(
+        self, name: str, template: str, reason: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (self.tmp_path / f"{name}.json.j2").write_text(template)
+        monkeypatch.setenv("PUBLOG_ELASTICSEARCH_TEMPLATES", str(self.tmp_path))
+        index = self.new()
+        with pytest.raises(UnusableIndex, match=reason):
+            index.begin(CATALOG)
+        assert list(index.generations()) == []
+
+    def test_replicas_and_refresh_are_off_while_a_generation_is_built_and_back_when_it_is_complete(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ours = (files("indexers.elasticsearch") / "templates" / "settings.json.j2").read_text()
+        own = ours.replace('"auto_expand_replicas": "0-1"', '"index.number_of_replicas": 2').replace(
+            '"refresh_interval": "-1"', '"refresh_interval": "7s"'
+        )
+        (self.tmp_path / "settings.json.j2").write_text(own)
+        monkeypatch.setenv("PUBLOG_ELASTICSEARCH_TEMPLATES", str(self.tmp_path))
+        index = self.new()
+        name = index.begin(CATALOG)
+
+        def settings() -> tuple[str, str]:
+            with Elasticsearch(self.node) as client:
+                found = client.indices.get_settings(
+                    index=f"{index.url.rpartition('/')[2]}-{name.lower()}", flat_settings=True
+                )
+            (about,) = found.body.values()
+            return about["settings"]["index.number_of_replicas"], about["settings"]["index.refresh_interval"]
+
+        assert settings() == ("0", "-1")
+        index.extend(name, [self.part([story(1)])], loaded=1)
+        index.finish(name, applied_through=1)
+        assert settings() == ("2", "7s")
+
+    def test_in_several_shards_a_write_is_seen_whole_when_its_watermark_is(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ours = (files("indexers.elasticsearch") / "templates" / "settings.json.j2").read_text()
+        (self.tmp_path / "settings.json.j2").write_text(ours.replace('"number_of_shards": 1', '"number_of_shards": 3'))
+        monkeypatch.setenv("PUBLOG_ELASTICSEARCH_TEMPLATES", str(self.tmp_path))
+        index = self.new([story(number) for number in range(30)], applied_through=1)
+        assert index.search(Query()).total == 30
+        index.write([story(number, version=2) for number in range(40)], applied_through=2)
+        found = index.search(Query(limit=50))
+        assert (found.applied_through, found.total, {hit.version for hit in found.hits}) == (2, 40, {2})
+        assert sorted(index.scan()) == sorted(story(number, version=2) for number in range(40))
 
     def test_very_long_uris_are_documents_of_their_own(self) -> None:
         uris = [f"nyt://article/{'x' * 511}{end}" for end in "ab"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,12 @@ from pathlib import Path
 import pytest
 
 pytestmark = [pytest.mark.servers, pytest.mark.requires_tool("java", "javac", "mvn", "flock")]
+
+
+def documented_query() -> str:
+    text = (Path(__file__).parents[2] / "docs" / "elasticsearch.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return code
 
 
 def test_what_a_batch_and_a_backfill_leave_there_is_what_the_log_says(tmp_path: Path, elasticsearch: str) -> None:
@@ -35,6 +42,16 @@ def test_what_a_batch_and_a_backfill_leave_there_is_what_the_log_says(tmp_path: 
     embedded, served = (json.loads(publog(*search, index=where)) for where in (None, index))
     assert served["total"] == embedded["total"] > 0
     assert {hit["uri"] for hit in served["hits"]} == {hit["uri"] for hit in embedded["hits"]}
+    asked = documented_query().replace("http://localhost:9200", elasticsearch)
+    told = subprocess.run([sys.executable, "-c", asked], stdout=subprocess.PIPE, check=True, text=True).stdout.split(
+        "\n"
+    )
+    assert int(told[0].removesuffix(" stories")) > 0
+    stories = {hit["uri"]: hit["version"] for hit in embedded["hits"]}
+    assert len(told) > 3
+    for line in told[1:-1]:
+        uri, number, *_ = line.split()
+        assert not uri.startswith("nyt://") or stories[uri] == int(number)
     publog("backfill", index=index)
     assert held() == expected
     publog("backfill", "rollback", index=index)

@@ -239,7 +239,7 @@ def test_the_stream_follows_an_index_that_is_switched_to_another_generation(
 
 def fake(place: Place, monkeypatch: pytest.MonkeyPatch) -> FakeIndex:
     index = FakeIndex(place.publication.catalog.digest)
-    monkeypatch.setattr("pipeline.stream.target.open_index", lambda _: index)
+    monkeypatch.setattr("pipeline.stream.target.open_index", lambda *_: index)
     return index
 
 
@@ -268,7 +268,7 @@ def opened(place: Place, tuning: Tuning = Tuning()) -> Generator[tuple[Stream, F
 def test_the_graph_is_one_linear_chain(place: Place) -> None:
     with opened(place) as (stream, _), named(stream) as name:
         graph = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
-        build(graph, name, stream)
+        build(graph, name, stream.tuning)
         consumed: list[str] = []
         for transform in graph.to_runner_api().components.transforms.values():
             if not transform.subtransforms and list(transform.inputs.values()) != list(transform.outputs.values()):

@@ -3,84 +3,20 @@
 `make soak` kills it 40 times; `make test` less often.
 """
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Generator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any
 
 import pytest
 
-from assets.fixing import catalog_of
-from assets.log import open_log
-from backfill.verify import as_text, verify
-from indexers import open_index
-from tests.support.newsroom import ROOT, article, lines, quiet_environment, run_process, write_catalog
+from tests.support.streamed import Place, acknowledged_offset
 from tests.support.streaming import StreamProcess, applied_through, until
 
 KILLS = 20 if os.environ.get("PUBLOG_SOAK") else 4
 RESTART_SECONDS_MAX = 5.0
-
-
-class Place:
-    """A home with a little history, so that a stream has something to restore."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "home"
-        self.receipts = folder / "receipts.jsonl"
-        self.index = f"tantivy:{self.home / 'index'}"
-        catalog = write_catalog(folder / "catalog")
-        (folder / "first.jsonl").write_bytes(lines([article(n) for n in range(300)]))
-        assert (
-            run_process(
-                "--home", self.home, "publish", folder / "first.jsonl", "--catalog", catalog, folder=folder
-            ).code
-            == 0
-        )
-
-    @contextmanager
-    def publishing(self, seed: int) -> Generator["subprocess.Popen[bytes]"]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.steady_publisher", self.home, self.receipts, str(seed), "100"],
-            cwd=ROOT,
-            env=quiet_environment(),
-        )
-        try:
-            until(self.receipts.exists)
-            yield process
-            assert process.poll() is None, "nothing was refused"
-        finally:
-            process.kill()
-            process.wait()
-
-    def reaches(self, offset: int, stream: StreamProcess) -> None:
-        until(lambda: applied_through(self.index) >= offset or not stream.is_running())
-        assert stream.is_running(), stream.said
-
-    def acknowledged(self) -> list[Any]:
-        """The receipts that were written whole."""
-        return [json.loads(line) for line in self.receipts.read_bytes().split(b"\n")[:-1]]
-
-    def assert_current(self) -> None:
-        with closing(open_log(f"sqlite:{self.home / 'log.sqlite'}")) as log, closing(open_index(self.index)) as index:
-            assert index.info().applied_through == log.last_offset()
-            assert log.verify() == []
-            report = verify(log, index, catalog_of(log, None))
-            assert report.different == 0, as_text(report)
-            messages = list(log.read())
-            receipts = self.acknowledged()
-            for receipt in receipts:
-                message = messages[receipt["offset"]]
-                assert (message.id, message.uri) == (receipt["id"], receipt["uri"])
-            assert len(receipts) > 100
 
 
 @pytest.mark.parametrize("shards", [1, 2])
@@ -107,10 +43,6 @@ def test_a_stream_killed_again_and_again_loses_nothing(shards: int, tmp_path: Pa
     place.reaches(last, stream)
     assert stream.stop() == 0, stream.said
     place.assert_current()
-
-
-def acknowledged_offset(place: Place) -> int:
-    return max((receipt["offset"] for receipt in place.acknowledged()), default=-1)
 
 
 def test_a_stream_killed_while_it_starts_loses_nothing(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ GROUPS = PROJECT["dependency-groups"]
 ASKED = {
     "bootstrap.txt": GROUPS["bootstrap"],
     "run.txt": RUN,
+    "image.txt": [*RUN, *EXTRAS],
     "dev.txt": [*RUN, *GROUPS["bootstrap"], *GROUPS["dev"], *GROUPS["bench"]],
 }
 
@@ -52,7 +53,7 @@ def test_it_answers_what_the_project_asks_for(lock: str) -> None:
 
 
 def test_the_locks_agree_with_each_other() -> None:
-    for lock in ("bootstrap.txt", "run.txt"):
+    for lock in ("bootstrap.txt", "run.txt", "image.txt"):
         assert entries(lock).items() <= entries("dev.txt").items()
 
 

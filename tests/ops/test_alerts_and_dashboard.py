@@ -195,3 +195,34 @@ def test_prometheus_takes_the_rules_and_they_fire_when_they_shall() -> None:
         assert ran.returncode == 0, ran.stdout + ran.stderr
     fired = set(re.findall(r"alertname: (\w+)\n\s+exp_alerts", tests.read_text()))
     assert fired == {alert["name"] for alert in ALERT_LIST}, "each alert is seen to fire"
+
+
+def test_the_alarms_in_the_cloud_watch_what_is_there(exposed: dict[str, Labels]) -> None:
+    modules = ROOT / "terraform" / "modules"
+    alarms, services = ((modules / name / "main.tf").read_text() for name in ("alarms", "services"))
+    watched = set(re.findall(r'metric = "(publog_\w+)"', re.sub(r"metric +=", "metric =", alarms)))
+    assert {"publog_index_lag_seconds", "publog_stream_dead_letters_total"} <= watched <= exposed.keys()
+    (selectors,) = re.findall(r"metric_name_selectors = (\[.*\])", services)
+    patterns = [re.compile(pattern) for pattern in json.loads(selectors)]
+    assert all(any(pattern.search(name) for pattern in patterns) for name in watched), "an alarm gets no metric"
+    assert all(any(pattern.search(name) for name in exposed) for pattern in patterns), "nobody shows such a metric"
+    runbooks = set(re.findall(r'runbook += "([\w\-]+\.md)"', alarms))
+    assert runbooks
+    assert all((ROOT / "docs" / "runbooks" / name).is_file() for name in runbooks)
+
+
+def test_what_the_cloud_gives_a_program_is_what_it_takes() -> None:
+    services = (ROOT / "terraform" / "modules" / "services" / "main.tf").read_text()
+    given = set(re.findall(r"\b(PUBLOG_\w+)\b", services))
+    sources = [
+        path.read_text() for package in ("assets", "indexers", "publog") for path in (ROOT / package).rglob("*.py")
+    ]
+    for name in given - {"PUBLOG_LOG", "PUBLOG_INDEX"}:
+        assert any(f'"{name}"' in source for source in sources), name
+
+
+def test_the_metrics_that_are_described_are_there(exposed: dict[str, Labels]) -> None:
+    described = set(re.findall(r"`(publog_\w+)`", (ROOT / "docs" / "operations.md").read_text()))
+    assert len(described) > 15
+    for name in described:
+        assert {name, f"{name}_bucket"} & exposed.keys(), name

@@ -17,7 +17,7 @@ def test_letters_are_added_beside_those_that_are_there(tmp_path: Path) -> None:
         letters.add([letter(3), letter(4, "told again")])
         assert list(letters.all()) == [letter(2), letter(3), letter(4, "told again")]
         letters.add([])
-        letters.remove([2, 3])
+        letters.remove([letter(2), letter(3)], letters.mark())
         assert letters.counts() == {"malformed-avro": 1}
 
 

@@ -70,7 +70,7 @@ class World:
             count -= 1
 
     def stream(self) -> "closing[Stream]":
-        with patch("pipeline.stream.target.open_index", lambda _: self.index):
+        with patch("pipeline.stream.target.open_index", lambda *_: self.index):
             letters = DeadLetters(self.home / DEAD_LETTERS_FILE)
             return closing(Stream(self.log, "fake:", self.publication.catalog, self.home, letters, tuning=self.tuning))
 

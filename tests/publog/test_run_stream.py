@@ -169,10 +169,21 @@ def test_on_a_terminal_a_live_line_says_how_it_is(shell: Shell) -> None:
         ([], "say what to run: publog run --batch, or publog run --stream"),
         (["--batch", "--stream"], "say what to run"),
         (["--batch", "--micro-batch", "3"], "--micro-batch goes with --stream"),
-        (["--stream", "--runner", "DaskRunner"], "leave --runner out"),
+        (["--stream", "--runner", "DaskRunner"], "--runner DaskRunner runs batches and backfills"),
+        (["--stream", "--runner", "PrismRunner", "--prism_location=nowhere", "--shrads=2"], "--shrads=2: neither"),
+        (["--stream", "--runner", "PortableRunner"], "--runner PortableRunner needs a job service: --job_endpoint"),
         (["--stream", "--direct_num_workers=2"], "a stream keeps its folds in its own process"),
         (["--stream", "--shrads", "2"], "--shrads 2: neither publog nor Beam knows this option"),
         (["--stream", "--shards", "5000"], "use a number from 1 to 1024"),
+        (["--stream", "--shards", "two"], "--shards two: write a number, or which of how many, as in 2/3"),
+        (
+            ["--stream", "--shards", "0/3"],
+            "--shards 0/3: write a number from 1 on, or which of how many, from 1/3 to 3/3",
+        ),
+        (["--stream", "--shards", "4/3"], "from 1/3 to 3/3"),
+        (["--batch", "--shards", "1/3"], "--shards I/N goes with --stream"),
+        (["--stream", "--shards", "1/3"], "one process at a time writes it. Several need an index on Elasticsearch"),
+        (["--stream", "--shards", "2/3", "--index", "jsonl:x.jsonl"], "one process at a time writes it."),
     ],
 )
 def test_what_can_not_be_run_is_refused_with_a_sentence(arguments: list[str], said: str, shell: Shell) -> None:

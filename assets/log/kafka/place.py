@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,11 @@ RULE: Final = (
     "kafka://HOST:PORT[,HOST:PORT]/TOPIC[?index=FOLDER][&client=FILE] (index: where the index beside it is kept;"
     " client: librdkafka's settings for TLS and SASL, a NAME=VALUE a line)"
 )
+
+CLIENT: Final = "PUBLOG_KAFKA_CLIENT"
+"""The client's settings for every log, in the environment; a URL's own file wins."""
+USERNAME: Final = "PUBLOG_KAFKA_USERNAME"
+PASSWORD: Final = "PUBLOG_KAFKA_PASSWORD"  # noqa: S105 - its name
 
 _SERVERS: Final = re.compile(r"[A-Za-z0-9.\-_]+:\d{1,5}(,[A-Za-z0-9.\-_]+:\d{1,5})*")
 _TOPIC: Final = re.compile(r"(?!\.\.?$)[A-Za-z0-9._\-]{1,200}")
@@ -124,7 +129,8 @@ def parse_place(url: str) -> Place:
     ):
         raise UnusableLog(f"{url!r} names no log on Kafka: it must be {RULE}")
     index, client = (Path(os.path.abspath(query[name])) if name in query else None for name in ("index", "client"))  # noqa: PTH100 - Path.absolute leaves `..` in it
-    return Place(parts.netloc, topic, index, client, {} if client is None else _read_client(client))
+    extra = _from_environment() | ({} if client is None else _read_client(client))
+    return Place(parts.netloc, topic, index, client, extra)
 
 
 def _read_client(path: Path) -> dict[str, str]:
@@ -132,14 +138,25 @@ def _read_client(path: Path) -> dict[str, str]:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableLog(f"the client's settings {path} can't be read: {error}") from error
+    return _settings(str(path), lines)
+
+
+def _from_environment() -> dict[str, str]:
+    """What a container is given without a file: settings, and user and password by themselves, as secrets come."""
+    settings = _settings(CLIENT, os.environ.get(CLIENT, "").splitlines())
+    given = {"sasl.username": os.environ.get(USERNAME), "sasl.password": os.environ.get(PASSWORD)}
+    return settings | {name: value for name, value in given.items() if value}
+
+
+def _settings(place: str, lines: Sequence[str]) -> dict[str, str]:
     settings: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, separator, value = (part.strip() for part in line.partition("="))
         if not separator or not name:
-            raise UnusableLog(f"{path}:{number}: a setting must be NAME=VALUE")
+            raise UnusableLog(f"{place}:{number}: a setting must be NAME=VALUE")
         if _OURS.fullmatch(name):
-            raise UnusableLog(f"{path}:{number}: {name} is not yours to set: the log's safety rests on it")
+            raise UnusableLog(f"{place}:{number}: {name} is not yours to set: the log's safety rests on it")
         settings[name] = value
     return settings

@@ -5,12 +5,14 @@ import signal
 import socket
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 from starlette.testclient import TestClient
 
+from assets.errors import UnusableLog
 from indexers.counts import bulk_retried
-from publog.server.newsroom import Newsroom
+from publog.server.newsroom import Newsroom, Standing
 from publog.settings import UsedWrongly
 from publog.telemetry.exporter import exporting, parse_address
 from tests.support.newsroom import Shell, article, byline, run_process, write_catalog, write_lines
@@ -87,6 +89,28 @@ def test_an_index_that_is_behind_is_so_for_longer_and_longer(client: TestClient)
     assert client.post("/v1/messages", json=byline("ada")).status_code == 200
     client.get("/metrics")
     until(lambda: value(client.get("/metrics").text, "publog_index_lag_seconds") > 0.05)
+
+
+def test_when_the_log_or_the_index_is_away_the_other_metrics_go_on(
+    client: TestClient, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert value(client.get("/metrics").text, "publog_parts_answer") == 1
+    away = Event()
+
+    def never() -> Standing:
+        away.wait(60)
+        raise UnusableLog("it is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(newsroom, "standing", never)
+        patched.setattr("publog.server.metrics.STANDING_SECONDS_MAX", 0.05)
+        for _ in range(3):
+            text = client.get("/metrics").text
+            assert value(text, "publog_parts_answer") == 0
+            assert value(text, "publog_held_messages") == 0
+            assert "publog_index_lag_messages" not in text
+        away.set()
+    until(lambda: "publog_parts_answer 1.0" in client.get("/metrics").text)
 
 
 def test_bulk_retries_are_counted_by_reason(client: TestClient) -> None:

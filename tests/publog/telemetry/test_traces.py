@@ -1,5 +1,6 @@
 """One trace from a publisher's own span to searchable, through the log and two processes."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,14 +16,15 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from starlette.testclient import TestClient
 
 from assets.log import open_log
+from pipeline.stream.engine import Progress
 from publog.server.newsroom import Newsroom
-from publog.settings import resolve
+from publog.settings import Flags, resolve
 from publog.telemetry.spans import TRACED_OFFSETS_MAX, StreamTraces, Tracing
 from publog.telemetry.traces import is_wanted
 from tests.support.collecting import collector
 from tests.support.newsroom import article, byline, quiet_environment, write_catalog
 from tests.support.serving import client_of, serving
-from tests.support.streaming import until
+from tests.support.streaming import Running, until
 
 TRACE, SENDER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADERS = {"traceparent": f"00-{TRACE}-{SENDER}-01", "tracestate": "vendor=1"}
@@ -44,6 +46,10 @@ def test_a_publish_over_http_is_one_trace_until_searches_find_it(
             assert httpx2.post(f"{url}/v1/messages", json=article(1)).status_code == 200
             server.send_signal(signal.SIGTERM)
             assert server.wait(60) == 0
+            assert server.stderr is not None
+            events = [json.loads(line) for line in server.stderr.read().splitlines()]
+    told = {event["event"] for event in events if event.get("trace_id") == TRACE}
+    assert told == {"published", "request"}, "the events of a request name its trace"
     spans = collected.of(TRACE)
     request, append, apply, searchable = (
         spans[name] for name in ("POST /v1/messages", "append", "apply", "searchable")
@@ -155,3 +161,37 @@ def test_a_stream_that_catches_up_looks_for_no_traces(tracing: Tracing, exporter
 )
 def test_opentelemetrys_own_variables_say_whether_there_are_traces(environment: dict[str, str], wanted: bool) -> None:
     assert is_wanted(environment) is wanted
+
+
+@pytest.mark.servers
+def test_a_trace_goes_through_a_log_on_kafka(
+    kafka: str, home: Path, tmp_path: Path, tracing: Tracing, exporter: InMemorySpanExporter
+) -> None:
+    settings = resolve(home, Flags(log=f"kafka://{kafka}/traced?index={tmp_path / 'beside'}"), environment={})
+    with closing(Newsroom(settings, tracing)) as newsroom, closing(settings.open_log()) as log:
+        client = client_of(newsroom)
+        assert client.post("/v1/messages", json=byline("bob")).status_code == 200
+        traces = StreamTraces(tracing, log)
+
+        class Traced(Running):
+            def _note(self, progress: Progress) -> None:
+                super()._note(progress)
+                traces.progressed(progress)
+
+        stream = Traced(
+            log=settings.log,
+            index=settings.index,
+            load_catalog=settings.load_catalog,
+            folder=home,
+            on_apply=traces.applied,
+        )
+        stream.start()
+        until(lambda: bool(stream.followed))
+        answer = client.post("/v1/messages", json=byline("ada"), headers=HEADERS)
+        offset = answer.json()["receipts"][0]["offset"]
+        until(lambda: stream.progress is not None and stream.progress.offset >= offset)
+        stream.end()
+    spans = {span.name: span for span in exporter.get_finished_spans() if f"{span.context.trace_id:032x}" == TRACE}
+    assert list(spans) == ["append", "POST /v1/messages", "apply", "searchable"]
+    assert spans["apply"].parent.span_id == spans["append"].context.span_id
+    assert spans["apply"].attributes["publog.offset"] == offset

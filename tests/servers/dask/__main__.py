@@ -2,11 +2,21 @@
 
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from tests.servers.dask import Cluster
 
+
+def main(folder: str, workers: str = "2") -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with Cluster(Path(folder), int(workers)) as cluster:
+        sys.stdout.write(f"{cluster.address}\n")
+        sys.stdout.flush()
+        stopped.wait()
+
+
 if __name__ == "__main__":
-    with Cluster(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 2) as cluster:
-        print(cluster.address, flush=True)  # noqa: T201
-        signal.sigwait([signal.SIGINT, signal.SIGTERM])
+    main(*sys.argv[1:])

@@ -19,9 +19,10 @@ Process = subprocess.Popen[bytes]
 class Cluster:
     """A scheduler and its workers, which have one thread each, as publog wants them."""
 
-    def __init__(self, folder: Path, workers: int = 2) -> None:
+    def __init__(self, folder: Path, workers: int = 2, python: Path = Path(sys.executable)) -> None:
         self._folder = folder.absolute()
         self._count = workers
+        self._python = python
         self.scheduler: Process | None = None
         self.workers: list[Process] = []
         self.address = ""
@@ -72,7 +73,7 @@ class Cluster:
         with (self._folder / f"{what}.log").open("ab") as output:
             # A folder of their own: nothing may hang on where publog was started.
             return subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments, *LOOPBACK],
+                [self._python, "-m", f"distributed.cli.dask_{what}", *arguments, *LOOPBACK],
                 cwd=self._folder,
                 stdout=output,
                 stderr=subprocess.STDOUT,

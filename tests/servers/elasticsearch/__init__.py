@@ -1,5 +1,5 @@
 """A real Elasticsearch of one node, from Maven Central's jars: `python -m tests.servers.elasticsearch FOLDER [PORT]`."""
 
-from tests.servers.elasticsearch.node import Node
+from tests.servers.elasticsearch.node import Node, drop
 
-__all__ = ["Node"]
+__all__ = ["Node", "drop"]

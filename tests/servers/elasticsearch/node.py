@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
+from elasticsearch import Elasticsearch
+
 from tests.servers.kafka.broker import free_port
 
 START = Path(__file__).with_name("start")
@@ -16,6 +18,14 @@ READY_SECONDS_MAX = 240.0
 STOP_SECONDS_MAX = 30.0
 QUICK = "-XX:TieredStopAtLevel=1"
 """A node that lives for minutes spends more on its best machine code than it gains by it."""
+
+
+def drop(url: str, name: str, *, keep: str | None = None) -> None:
+    """Remove the indexes of a node whose names begin so, but for some."""
+    with Elasticsearch(url) as client:
+        names = [str(found) for found in client.indices.get_alias(index=f"{name}*")]
+        if names := [found for found in names if keep is None or not found.startswith(keep)]:
+            client.indices.delete(index=names)
 
 
 class Node:
@@ -30,6 +40,12 @@ class Node:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
+
+    def cpu_seconds(self) -> float:
+        """The processor time that it took since it was started."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def start(self) -> None:
         """Start it and wait until clients may come; a folder that has data keeps it."""

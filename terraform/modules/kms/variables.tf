@@ -1,0 +1,4 @@
+variable "name" {
+  description = "Of the key's alias."
+  type        = string
+}
