@@ -13,7 +13,7 @@ import pytest
 from tests.servers.elasticsearch import Node, drop
 from tests.support.live_backfill import MOMENTS, Newsroom, Record, backfill_while_publishing
 from tests.support.streamed import Place, acknowledged_offset
-from tests.support.streaming import StreamProcess, until
+from tests.support.streaming import following
 
 pytestmark = [
     pytest.mark.servers,
@@ -25,21 +25,11 @@ SOAK = bool(os.environ.get("PUBLOG_SOAK"))
 KILLS = 10 if SOAK else 1
 
 
-def following(place: Place) -> StreamProcess:
-    """A stream that has begun: one that can't is for a person to see, and does not try again."""
-    before = place.home.with_name("home.stream.txt")
-    count = before.read_text().count("following") if before.exists() else 0
-    stream = StreamProcess(place.home)
-    until(lambda: stream.said.count("following") > count or not stream.is_running())
-    assert stream.is_running(), stream.said
-    return stream
-
-
 def test_a_killed_server_and_a_killed_stream_lose_nothing(tmp_path: Path) -> None:
     random = Random(KILLS)
     with Node(tmp_path / "node") as node:
         place = Place(tmp_path, f"{node.url}/news")
-        stream = following(place)
+        stream = following(place.home)
         try:
             with place.publishing(1):
                 for _ in range(KILLS):
@@ -51,7 +41,7 @@ def test_a_killed_server_and_a_killed_stream_lose_nothing(tmp_path: Path) -> Non
                     place.reaches(acknowledged_offset(place) + 1, stream)
                     time.sleep(random.uniform(0, 0.6))
                     stream.kill()
-                    stream = following(place)
+                    stream = following(place.home)
             place.reaches(acknowledged_offset(place), stream)
             assert stream.stop() == 0, stream.said
         finally:

@@ -19,7 +19,7 @@ from indexers import open_index
 from tests.support.newsroom import Json, write_catalog
 from tests.support.serving import serving
 from tests.support.steady_publisher import messages
-from tests.support.streaming import StreamProcess, applied_through, until
+from tests.support.streaming import StreamProcess, applied_through, following, until
 
 PER_SECOND = 100.0
 TRANSIENT = {"urn:publog:problem:log-unreachable", "urn:publog:problem:log-busy"}
@@ -46,7 +46,7 @@ class KafkaNewsroom:
 
     @contextmanager
     def streaming(self) -> Generator[StreamProcess]:
-        stream = StreamProcess(self.home)
+        stream = following(self.home)
         try:
             yield stream
         finally:

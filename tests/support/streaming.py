@@ -95,6 +95,16 @@ def running(**settings: Any) -> Generator[Running]:
         one._thread.join(PATIENCE_SECONDS)
 
 
+def following(home: Path) -> "StreamProcess":
+    """A stream that has begun: one that can't is for a person to see, and does not try again."""
+    before = home.parent / f"{home.name}.stream.txt"
+    count = before.read_text().count("following") if before.exists() else 0
+    stream = StreamProcess(home)
+    until(lambda: stream.said.count("following") > count or not stream.is_running())
+    assert stream.is_running(), stream.said
+    return stream
+
+
 class StreamProcess:
     """The real command."""
 
