@@ -9,6 +9,9 @@ LOCK_OPTIONS :=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header $(LOCK_OPTIONS)
 
+SOAK := $(addprefix tests/faults/test_,stream_kill.py backfill_live.py backfill_kill.py feed_kill.py prism_kill.py \
+	shards_kill.py elasticsearch_kill.py kafka_kill.py kafka_newsroom_kill.py)
+
 .PHONY: help install demo test test-servers servers soak check format bench wheel lock terraform
 
 help: ## list the habits
