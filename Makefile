@@ -32,9 +32,9 @@ test-servers: $(VENV)/.dev ## run the tests on a real Kafka, Elasticsearch, Pris
 servers: $(VENV)/.dev ## start Kafka and Elasticsearch on this machine until Ctrl-C, and say how to use them
 	@$(BIN)/python -m tests.servers
 
-soak: $(VENV)/.dev ## kill and restart the stream, the backfill and a consumer for longer than `make test` does
+soak: $(VENV)/.dev ## kill everything that can be killed, more often than `make test` and `make test-servers` do
 	@$(BIN)/python -m tests.servers.prism >/dev/null
-	@PUBLOG_SOAK=1 $(BIN)/python -m pytest tests/faults/test_stream_kill.py tests/faults/test_backfill_live.py tests/faults/test_backfill_kill.py tests/faults/test_feed_kill.py tests/faults/test_prism_kill.py tests/faults/test_shards_kill.py tests/faults/test_elasticsearch_kill.py
+	@PUBLOG_SOAK=1 $(BIN)/python -m pytest $(SOAK)
 
 check: $(VENV)/.dev ## format, lint, types, directions of imports
 	$(BIN)/ruff format --check
