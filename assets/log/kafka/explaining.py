@@ -42,6 +42,9 @@ def explain(place: Place, error: KafkaError) -> AssetsError:
     code = error.code()
     if code in FENCED:
         return LogBusy(f"another writer took over {place.url}: nothing was appended; try again")
+    if code in AWAY and place.refusals:
+        reason = place.refusals.pop()
+        return UnusableLog(f"{place.url} does not let us in, or is not to be believed: {reason}")
     if code in AWAY or error.retriable():
         return LogUnreachable(
             f"{place.url} can't be reached ({error.str()}): nothing was appended; try again when it answers"

@@ -238,8 +238,15 @@ class KafkaLog:
         """Bring the index up to the topic's end as of this call."""
         index, end = self._index, self._messages.end()
         position = index.position()
-        if position > end:
-            raise CorruptLog(f"{self.url} has lost messages: it ends at offset {end}, and once held up to {position}")
+        patience = monotonic() + KAFKA_WAIT_SECONDS_MAX
+        while position > end:
+            # Another process has indexed more since; or a broker that was killed gives out less at first than it has.
+            if monotonic() > patience:
+                raise CorruptLog(
+                    f"{self.url} has lost messages: it ends at offset {end}, and once held up to {position}"
+                )
+            sleep(KAFKA_POLL_SECONDS)
+            end = self._messages.end()
         while position < end:
             position = self._index_from(index, position, end)
         return index

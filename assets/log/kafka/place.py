@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from confluent_kafka import KafkaError
+
 from assets.errors import UnusableLog
 from assets.limits import (
     KAFKA_FOLLOW_BYTES,
@@ -46,6 +48,8 @@ class Place:
     client: Path | None
     extra: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, hash=False, compare=False)
     """The client's settings, secrets among them."""
+    refusals: list[str] = field(default_factory=list[str], repr=False, hash=False, compare=False)
+    """Why brokers did not let us in, or why we did not believe them: calls only know that nobody answered in time."""
 
     @property
     def url(self) -> str:
@@ -71,7 +75,12 @@ class Place:
 
     def common(self) -> dict[str, Any]:
         # The client's own log would say on stderr, every 50 ms, what our errors say once.
-        return {"client.id": "publog", "log_level": 2, **self.extra, "bootstrap.servers": self.servers}
+        ours = {"client.id": "publog", "log_level": 2, "error_cb": self._hear}
+        return {**ours, **self.extra, "bootstrap.servers": self.servers}
+
+    def _hear(self, error: KafkaError) -> None:
+        if error.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}:  # noqa: SLF001 - so named by librdkafka
+            self.refusals[:] = [error.str()]
 
     def consumer(self) -> dict[str, Any]:
         wait = round(KAFKA_POLL_SECONDS * 1000)

@@ -122,6 +122,8 @@ def _describe(admin: Any, place: Place) -> dict[str, Any]:
             found[name] = future.result()
         except KafkaException as error:
             if kafka_error(error).code() not in _ABSENT:
+                # What brokers said meanwhile, which the error does not.
+                admin.poll(0)
                 raise
     return found
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -25,8 +26,10 @@ POLL_SECONDS = 0.05
 class Broker:
     """One broker on one port (a free one for 0), which it keeps over restarts."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path, port: int = 0, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` come on top of those of server.properties."""
         self._folder = folder.absolute()
+        self._settings = dict(settings or {})
         self._port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,7 +45,7 @@ class Broker:
         text = (HERE / "server.properties").read_text()
         for name, value in (("PORT", self._port), ("CPORT", free_port()), ("DATA", self._folder)):
             text = text.replace(f"@{name}@", str(value))
-        settings.write_text(text)
+        settings.write_text(text + "".join(f"{name}={value}\n" for name, value in self._settings.items()))
         java = ["java", "-cp", f"{jars}/*", f"-Dlog4j2.configurationFile={HERE}/log4j2.properties"]
         if not (self._folder / "logs" / "meta.properties").exists():
             cluster = base64.urlsafe_b64encode(b"pub" + os.urandom(13)).decode().rstrip("=")
