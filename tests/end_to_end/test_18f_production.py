@@ -89,3 +89,18 @@ def test_a_stream_on_prism_from_the_start_ends_in_the_same_bytes(
         if stream.is_running():
             stream.kill()
     assert views(index) == expected
+
+
+def test_a_copy_from_sqlite_to_kafka_and_back_is_the_same_log(log: str, kafka: str, tmp_path: Path) -> None:
+    here, there, back = (
+        f"sqlite:{tmp_path}/here",
+        f"kafka://{kafka}/f18-copied?index={tmp_path}/offsets",
+        f"sqlite:{tmp_path}/back",
+    )
+    for source, target in ((log, here), (here, there), (there, back)):
+        ran = run_process("log", "copy", source, target, folder=tmp_path)
+        assert ran.code == 0, ran
+    with closing(open_log(here)) as first, closing(open_log(back)) as last:
+        assert list(first.read()) == list(last.read())
+        assert (first.schemas(), first.catalog_files()) == (last.schemas(), last.catalog_files())
+        assert last.verify() == []
