@@ -57,3 +57,12 @@ def test_a_backfill_killed_resumed_and_rolled_back_while_publishing_and_searchin
     kills = MOMENTS if SOAK else MOMENTS[3:5]
     backfill_while_publishing(room, kills, record_property, rolled_back=True)
     drop(elasticsearch, "live")
+
+
+@pytest.mark.requires_tool("java", "mvn")
+def test_a_backfill_from_kafka_is_made_and_rolled_back_while_publishing_and_searching_go_on(
+    tmp_path: Path, kafka: str, elasticsearch: str, record_property: Record
+) -> None:
+    log = f"kafka://{kafka}/live?index={tmp_path / 'offsets'}"
+    backfill_while_publishing(Newsroom(tmp_path, f"{elasticsearch}/kafka", log), [], record_property, rolled_back=True)
+    drop(elasticsearch, "kafka")

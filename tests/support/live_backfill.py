@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, repeat
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -90,6 +90,8 @@ class Newsroom:
     folder: Path
     index: str = ""
     """Its URL; the embedded one in the home where there is none."""
+    log: str = ""
+    """The same of the log."""
     searched: list[Searched] = field(default_factory=list[Searched])
     fresh: list[Fresh] = field(default_factory=list[Fresh])
     failures: list[BaseException] = field(default_factory=list[BaseException])
@@ -98,8 +100,8 @@ class Newsroom:
         self.home = self.folder / "home"
         self.index = self.index or f"tantivy:{self.home / 'index'}"
         self.home.mkdir()
-        (self.home / "publog.toml").write_text(f'index = "{self.index}"\n')
-        self.log = f"sqlite:{self.home / 'log.sqlite'}"
+        self.log = self.log or f"sqlite:{self.home / 'log.sqlite'}"
+        (self.home / "publog.toml").write_text(f'log = "{self.log}"\nindex = "{self.index}"\n')
         write_catalog(self.folder / "catalog")
         write_catalog(self.folder / "other", OTHER)
         first = [byline(n) for n in range(BYLINES)] + [image(n) for n in range(IMAGES)]
@@ -204,10 +206,14 @@ class Newsroom:
             assert reached == sorted(reached), "what a search reflected once, all later ones do"
 
     def _live(self, kinds: set[str]) -> Iterator[int]:
-        """How many views of these roots there are, behind each message."""
+        """How many views of these roots there are, behind each offset."""
         live: set[str] = set()
+        offset = -1
         with closing(open_log(self.log)) as log:
             for message in log.read():
+                # Offsets may have gaps.
+                yield from repeat(len(live), message.offset - offset - 1)
+                offset = message.offset
                 if message.uri.split("/")[2] in kinds:
                     (live.discard if message.value is None else live.add)(message.uri)
                 yield len(live)

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import tomllib
 from pathlib import Path
 from random import Random
 
@@ -36,7 +37,9 @@ def messages(random: Random, number: int) -> list[Json]:
 
 def main(home: Path, receipts: Path, seed: int, per_second: float) -> None:
     random = Random(seed)
-    log = open_log(f"sqlite:{home / 'log.sqlite'}", create=True)
+    settings = home / "publog.toml"
+    named = tomllib.loads(settings.read_text()).get("log") if settings.exists() else None
+    log = open_log(named or f"sqlite:{home / 'log.sqlite'}", create=True)
     gateway = Gateway(log, parse_catalog(CATALOG), Holding(home / "held.sqlite"))
     with receipts.open("a", encoding="utf-8") as file:
         number = 0
