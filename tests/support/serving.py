@@ -3,9 +3,11 @@
 import re
 import subprocess
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import copyfileobj
 from threading import Thread
+from typing import IO
 
 import uvicorn
 from starlette.testclient import TestClient
@@ -95,7 +97,7 @@ def check_refused(answer: Json, endpoint: Endpoint[Json], status: int, code: str
 
 @contextmanager
 def serving(folder: Path, *arguments: Json, is_busy: bool = False) -> Generator["tuple[subprocess.Popen[str], str]"]:
-    """`publog serve` and its address. What a busy one logs is more than a pipe holds: it is read, and lost."""
+    """`publog serve` and its address. What a busy one logs is more than a pipe holds: it is kept in `serve.txt`."""
     server = process("serve", "--port", 0, *arguments, folder=folder)
     try:
         assert server.stdout is not None
@@ -103,7 +105,7 @@ def serving(folder: Path, *arguments: Json, is_busy: bool = False) -> Generator[
         assert found, server.communicate()
         if is_busy:
             assert server.stderr is not None
-            Thread(target=server.stderr.read, daemon=True).start()
+            Thread(target=_keep, args=(server.stderr, folder / "serve.txt"), daemon=True).start()
         yield server, found[1]
     finally:
         server.kill()
@@ -111,3 +113,9 @@ def serving(folder: Path, *arguments: Json, is_busy: bool = False) -> Generator[
         for pipe in (server.stdout, server.stderr):
             assert pipe is not None
             pipe.close()
+
+
+def _keep(said: IO[str], path: Path) -> None:
+    # It ends with the server, or when the pipe is closed.
+    with path.open("a") as file, suppress(ValueError):
+        copyfileobj(said, file)

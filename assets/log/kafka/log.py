@@ -240,8 +240,13 @@ class KafkaLog:
         position = index.position()
         patience = monotonic() + KAFKA_WAIT_SECONDS_MAX
         while position > end:
-            # Another process has indexed more since; or a broker that was killed gives out less at first than it has.
+            # Another process has indexed more since; or a broker that was killed has not ended again what it had ended.
             if monotonic() > patience:
+                if self._messages.written() >= position:
+                    raise LogUnreachable(
+                        f"{self.url} is coming back: it holds everything up to offset {position}, "
+                        f"and gives out what stands before {end} so far; nothing was appended; try again"
+                    )
                 raise CorruptLog(
                     f"{self.url} has lost messages: it ends at offset {end}, and once held up to {position}"
                 )

@@ -56,6 +56,16 @@ class Reader:
             raise CorruptLog(f"the records of topic {self._topic} before offset {low} are gone: give them back first")
         return end
 
+    def written(self) -> int:
+        """The offset behind everything that is written, committed or not."""
+        with explained(self._place):
+            consumer = Consumer(self._place.consumer() | {"isolation.level": "read_uncommitted"})
+            try:
+                _, end = self._ask(consumer)
+            finally:
+                consumer.close()
+        return end
+
     def last(self) -> int:
         """The offset of the last record that is committed, -1 if there is none."""
         end = self.end()
