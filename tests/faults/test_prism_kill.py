@@ -12,7 +12,7 @@ import pytest
 
 from tests.servers.prism import JobService, WorkerPool, prism_binary
 from tests.support.streamed import Place, acknowledged_offset
-from tests.support.streaming import StreamProcess, applied_through, until
+from tests.support.streaming import StreamProcess, applied_through, following, until
 
 pytestmark = pytest.mark.servers
 
@@ -23,7 +23,7 @@ def test_its_own_prism_killed_again_and_again_loses_nothing(tmp_path: Path) -> N
     random = Random(1)
     place = Place(tmp_path)
     with place.publishing(1):
-        stream = StreamProcess(place.home, "--runner", "PrismRunner", "--prism_location", prism_binary())
+        stream = following(place.home, "--runner", "PrismRunner", "--prism_location", prism_binary())
         try:
             for _ in range(KILLS):
                 place.reaches(acknowledged_offset(place), stream)
@@ -66,9 +66,7 @@ def test_a_job_service_killed_again_and_again_loses_nothing(tmp_path: Path) -> N
         pool = servers.enter_context(WorkerPool(tmp_path / "pool"))
         with place.publishing(2):
             there = ("--job_endpoint", service.address, "--environment_type=EXTERNAL")
-            stream = StreamProcess(
-                place.home, "--runner", "PortableRunner", *there, f"--environment_config={pool.address}"
-            )
+            stream = following(place.home, "--runner", "PortableRunner", *there, f"--environment_config={pool.address}")
             try:
                 for _ in range(KILLS):
                     place.reaches(acknowledged_offset(place), stream)

@@ -1,6 +1,5 @@
 """Streams at work beside a test: in a thread of this process, or as the real command."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -95,11 +94,11 @@ def running(**settings: Any) -> Generator[Running]:
         one._thread.join(PATIENCE_SECONDS)
 
 
-def following(home: Path) -> "StreamProcess":
+def following(home: Path, *arguments: Any) -> "StreamProcess":
     """A stream that has begun: one that can't is for a person to see, and does not try again."""
     before = home.parent / f"{home.name}.stream.txt"
     count = before.read_text().count("following") if before.exists() else 0
-    stream = StreamProcess(home)
+    stream = StreamProcess(home, *arguments)
     until(lambda: stream.said.count("following") > count or not stream.is_running())
     assert stream.is_running(), stream.said
     return stream
@@ -126,7 +125,8 @@ class StreamProcess:
 
     def kill(self) -> None:
         """No chance to do anything about it."""
-        os.kill(self.process.pid, signal.SIGKILL)
+        # It may have ended by itself.
+        self.process.kill()
         self.process.wait(PATIENCE_SECONDS)
         self._file.close()
 
